@@ -1,0 +1,123 @@
+"""Typed reader of the process environment.
+
+Called by the settings modules only. Whatever is wrong in the environment ends the
+process with one line that names the variable and never repeats its value, since the
+value may be a secret.
+"""
+
+import os
+import urllib.parse
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import environ
+
+TRUE = frozenset({"1", "on", "true", "yes"})
+FALSE = frozenset({"0", "off", "false", "no"})
+LONGEST = 10 * 365 * 86400  # seconds; more is a slip of the keyboard
+
+
+def refuse(message: str) -> NoReturn:
+    """End the process with one line on stderr."""
+    raise SystemExit(f"gatehouse cannot start: {' '.join(message.split())}")
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the value without surrounding space; an empty variable counts as unset."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    value = text(name).lower()
+    if value in TRUE:
+        return True
+    if value in FALSE:
+        return False
+    return refuse(f"{name} must be on or off.") if value else default
+
+
+def number(name: str, *, default: int, least: int = 0) -> int:
+    found = optional_number(name, least=least)
+    return default if found is None else found
+
+
+def optional_number(name: str, *, least: int = 0) -> int | None:
+    value = text(name)
+    if not value:
+        return None
+    # isdecimal() alone lets other alphabets' digits pass.
+    if not (value.isascii() and value.isdecimal()) or len(value) > 10 or int(value) < least:
+        refuse(f"{name} must be a whole number, {least} or more.")
+    return int(value)
+
+
+def seconds(name: str, *, default: int) -> timedelta:
+    value = number(name, default=default, least=1)
+    if value > LONGEST:
+        refuse(f"{name} must be ten years at most, in seconds.")
+    return timedelta(seconds=value)
+
+
+def names(name: str, default: str = "") -> list[str]:
+    """Return a comma-separated value as a list without empty entries."""
+    return [part for part in (raw.strip() for raw in text(name, default).split(",")) if part]
+
+
+def path(name: str, *, default: Path) -> Path:
+    value = text(name)
+    return Path(value).expanduser().absolute() if value else default
+
+
+def choice(name: str, choices: Mapping[str, str], *, default: str) -> str:
+    """Return what the named choice stands for."""
+    value = text(name, default)
+    if value not in choices:
+        refuse(f"{name} must be one of: {', '.join(choices)}.")
+    return choices[value]
+
+
+def database(name: str, *, default: str) -> dict[str, Any]:
+    """Return Django's form of a ``sqlite:///`` or ``postgres://`` address."""
+    url = text(name, default)
+    if url.split(":", 1)[0] not in {"sqlite", "postgres", "postgresql"}:
+        refuse(f"{name} must start with postgres:// or sqlite:///.")
+    try:
+        parsed: dict[str, Any] = environ.Env.db_url_config(url)
+    except (ValueError, KeyError):
+        refuse(f"{name} cannot be read as an address.")
+    if not parsed["NAME"]:
+        refuse(f"{name} does not name a database.")
+    return parsed
+
+
+def mail(name: str) -> dict[str, Any]:
+    """Return Django's EMAIL_* settings for an ``smtp://`` address; nothing when unset."""
+    url = text(name)
+    if not url:
+        return {}
+    if url.split(":", 1)[0] not in {"smtp", "smtp+tls", "smtp+ssl"}:
+        refuse(f"{name} must start with smtp://, smtp+tls:// or smtp+ssl://.")
+    try:
+        if not urllib.parse.urlsplit(url).hostname:
+            refuse(f"{name} does not name a mail server.")
+        parsed = environ.Env.email_url_config(url)
+    except (ValueError, KeyError):
+        refuse(f"{name} cannot be read as an address.")
+    return {key: value for key, value in parsed.items() if key.startswith("EMAIL_")}
+
+
+def redis(name: str) -> tuple[str, str]:
+    """Return the address as redis-py and as Celery want it; empty when unset."""
+    url = text(name)
+    if not url:
+        return "", ""
+    scheme, _, rest = url.partition("://")
+    if scheme in {"unix", "redis+socket"} and rest.startswith("/"):
+        socket, _, query = rest.partition("?")
+        index = dict(urllib.parse.parse_qsl(query)).get("db", "0")
+        return f"unix://{socket}?db={index}", f"redis+socket://{socket}?virtual_host={index}"
+    if scheme not in {"redis", "rediss"} or not rest:
+        refuse(f"{name} must start with redis://, rediss:// or unix:///.")
+    return url, url

@@ -1,0 +1,49 @@
+"""How log lines look: plain, to stderr, without secrets, one event a line.
+
+Links that were mailed carry a token in their path, and Django logs the path of each
+refused request; the token is replaced here, whoever logs it.
+"""
+
+import logging
+import re
+import sys
+from typing import Any
+
+TOKEN = re.compile(r"(?<=/)[\w:.=~-]{20,}(?=/|\s|$|['\"?])")
+
+
+class LineFormatter(logging.Formatter):
+    """Indents every line after the first, so that a name with a line break forges none."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = "\n    ".join(super().format(record).splitlines())
+        # File paths in a traceback are no links; they follow the first line.
+        first, rest = (*line.split("\n", 1), "")[:2]
+        first = TOKEN.sub("[token]", first)
+        return f"{first}\n{rest}" if rest else first
+
+
+def logging_config(*, level: str) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": LineFormatter,
+                "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            }
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "stream": sys.stderr,
+                "formatter": "line",
+            }
+        },
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # Django's own handlers mail tracebacks with request data to ADMINS.
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "django.server": {"handlers": [], "level": level, "propagate": True},
+        },
+    }
