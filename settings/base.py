@@ -11,7 +11,7 @@ from settings import env
 from settings.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
+VAR_DIR = env.path("VAR_DIR", default=BASE_DIR / "var")  # tests run several at once
 
 DEBUG = False
 SECRET_KEY = env.text("SECRET_KEY")

@@ -131,7 +131,10 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu ships no types
         self._forget(delivery_tag)
 
     def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        super().basic_reject(delivery_tag, requeue)  # publishes it anew first, if it is to stay
+        # Put back rather than published anew, so that its attempts are counted.
+        super().basic_reject(delivery_tag, requeue=False)
+        if requeue and delivery_tag in self._taken:
+            put_back(self._taken.pop(delivery_tag), self._queue_root)
         self._forget(delivery_tag)
 
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:

@@ -1,0 +1,29 @@
+# What each target needs is prepared by deploy/prepare.py, which runs on any Python 3.11+.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench proof lock clean
+.DEFAULT_GOAL := run
+
+run:
+	@$(PYTHON) deploy/prepare.py run && exec $(BIN)/python -m deploy.run
+
+test:
+	@$(PYTHON) deploy/prepare.py test && exec $(BIN)/python -m deploy.test $(ARGS)
+
+lint:
+	@$(PYTHON) deploy/prepare.py lint
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/lint.sh
+
+bench:
+	@$(PYTHON) deploy/prepare.py test && exec $(BIN)/python -m bench $(ARGS)
+
+proof:
+	@$(PYTHON) deploy/prepare.py test && exec $(BIN)/python -m bench.proof $(ARGS)
+
+lock:
+	@$(PYTHON) deploy/prepare.py lint
+	@sh deploy/lock.sh
+
+clean:
+	rm -rf .venv staticfiles node_modules tests/node_modules .mypy_cache .ruff_cache .pytest_cache
