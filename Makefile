@@ -1,6 +1,7 @@
 # What each target needs is prepared by deploy/prepare.py, which runs on any Python 3.11+.
 PYTHON ?= python3
 BIN := .venv/bin
+export ARGS ONLY SKIP PORT
 
 .PHONY: run test lint bench proof lock clean
 .DEFAULT_GOAL := run
@@ -9,7 +10,7 @@ run:
 	@$(PYTHON) deploy/prepare.py run && exec $(BIN)/python -m deploy.run
 
 test:
-	@$(PYTHON) deploy/prepare.py test && exec $(BIN)/python -m deploy.test $(ARGS)
+	@$(PYTHON) deploy/prepare.py test && exec $(BIN)/python -m deploy.test
 
 lint:
 	@$(PYTHON) deploy/prepare.py lint

@@ -1,0 +1,34 @@
+"""What all tests share, and which database they run on.
+
+Tests run on SQLite in memory. A test marked ``postgres`` runs on PostgreSQL alone, one marked
+``both_databases`` on either. `make test` runs pytest twice, the second time with DATABASE_URL at a
+cluster of its own; each run picks the tests of its database. By hand:
+
+    make test ONLY=sqlite ARGS="tests/accounts -k invitation"
+    make test ONLY=postgres ARGS="tests/integration"
+
+Tests that must share a process, such as those of one expensive server, name a group:
+``@pytest.mark.xdist_group("browser")``; browser tests are grouped here.
+"""
+
+import pytest
+from django.conf import settings
+
+pytest_plugins = ["tests.services.fixtures"]
+
+
+def is_for(item: pytest.Item, *, on_postgres: bool) -> bool:
+    if item.get_closest_marker("both_databases"):
+        return True
+    return (item.get_closest_marker("postgres") is not None) is on_postgres
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of this run's database, and browser tests in one process."""
+    on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+    kept = [item for item in items if is_for(item, on_postgres=on_postgres)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))

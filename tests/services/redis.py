@@ -1,0 +1,43 @@
+"""A Redis server of our own on a socket, with nothing kept."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from tests.services.processes import Process, environment, running
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisServer:
+    url: str
+    process: Process
+
+    def client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url)
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.client().ping())
+        except redis.RedisError:
+            return False
+
+
+@contextlib.contextmanager
+def running_redis() -> Iterator[RedisServer]:
+    """Start a server; its ``url`` fits REDIS_URL, and its ``process`` may be killed."""
+    folder = Path(tempfile.mkdtemp(prefix="gh-redis-", dir="/tmp"))  # noqa: S108
+    socket = folder / "socket"
+    command = ["redis-server", "--port", "0", "--unixsocket", str(socket)]
+    command += ["--unixsocketperm", "700", "--save", "", "--dir", str(folder)]
+    try:
+        with running(command, folder=folder, env=environment()) as process:
+            server = RedisServer(url=f"unix://{socket}?db=0", process=process)
+            process.wait_until(server.answers)
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
