@@ -10,7 +10,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -69,15 +69,11 @@ def write(content: bytes, *, suffix: str) -> None:
 def messages(*, limit: int = 200) -> list[Message]:
     """Return the newest mails and texts, newest first."""
     try:
-        names = sorted(os.listdir(settings.OUTBOX_DIR), reverse=True)
+        paths = sorted(Path(settings.OUTBOX_DIR).iterdir(), reverse=True)
     except FileNotFoundError:
         return []
-    found = (read(Path(settings.OUTBOX_DIR) / name) for name in visible(names)[:limit])
-    return [message for message in found if message]
-
-
-def visible(names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.endswith((".eml", ".json")) and name[0] != "."]
+    written = [path for path in paths if path.suffix in {".eml", ".json"}]
+    return [message for message in map(read, written[:limit]) if message]
 
 
 def read(path: Path) -> Message | None:

@@ -31,7 +31,7 @@ def stop(message: str) -> None:
 
 
 def is_new_enough(python: str) -> bool:
-    test = "import sys; sys.exit(sys.version_info < %r)" % (OLDEST,)  # noqa: UP031
+    test = "import sys; sys.exit(sys.version_info < %r)" % (OLDEST,)
     return subprocess.call([python, "-c", test], stderr=subprocess.DEVNULL) == 0
 
 
@@ -42,7 +42,7 @@ def find_newer_python() -> None:
     for name in ("python3.13", "python3.12", "python3.11"):
         found = shutil.which(name)
         if found and is_new_enough(found):
-            os.execv(found, [found] + sys.argv)  # noqa: RUF005, S606
+            os.execv(found, [found] + sys.argv)  # noqa: S606
     stop("Python 3.11 or newer is needed; this is %d.%d." % sys.version_info[:2])
 
 
@@ -50,8 +50,8 @@ def make_venv() -> None:
     if PYTHON.exists() and is_new_enough(str(PYTHON)):
         return
     try:
-        import ensurepip  # noqa: F401, PLC0415
-        import venv  # noqa: F401, PLC0415
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
     except ImportError:
         stop("Python's venv module is missing: apt-get install python3-venv")
     print("Making .venv ...", flush=True)
@@ -89,7 +89,7 @@ def install(target: str) -> None:
     wanted = stamp_of(lock)
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print("Installing %s (half a minute) ..." % lock.name, flush=True)  # noqa: UP031
+    print("Installing %s (half a minute) ..." % lock.name, flush=True)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     options = ["--no-input", "--root-user-action=ignore", "--require-hashes", "-r", str(lock)]
     done = run(pip + options)
@@ -103,7 +103,7 @@ def install(target: str) -> None:
 def skipped_parts() -> "set[str]":
     named = {part.strip() for part in os.environ.get("SKIP", "").split(",") if part.strip()}
     if named - set(PARTS):
-        stop("SKIP takes %s." % ", ".join(PARTS))  # noqa: UP031
+        stop("SKIP takes %s." % ", ".join(PARTS))
     return named
 
 
@@ -127,16 +127,16 @@ def bring_packages(parts: "list[str]") -> None:
     missing = missing_packages(parts)
     if not missing:
         return
-    advice = "tests need: apt-get install %s (or leave parts out: SKIP=%s)" % (  # noqa: UP031
+    advice = "tests need: apt-get install %s (or leave parts out: SKIP=%s)" % (
         " ".join(missing),
         ",".join(part for part in parts if set(PACKAGES[part]) & set(missing)),
     )
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         stop(advice)
-    print("Installing %s ..." % " ".join(missing), flush=True)  # noqa: UP031
+    print("Installing %s ..." % " ".join(missing), flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update"], env=environment)
-    command = ["apt-get", "install", "-y", "--no-install-recommends"] + missing  # noqa: RUF005
+    command = ["apt-get", "install", "-y", "--no-install-recommends"] + missing
     done = run(command, env=environment)
     if done.returncode:
         stop(last_line(done) + "; " + advice)

@@ -47,10 +47,11 @@ def run_pytest(arguments: list[str], *, database_url: str | None) -> Result:
 def read_report(report: Path, *, status: int) -> Result:
     if not report.exists():
         return Result(status=status or 1, tests=0, skipped=0)
-    suite = ET.parse(report).getroot().find("testsuite")  # noqa: S314  (we wrote it)
-    assert suite is not None
+    suites = ET.parse(report).getroot().findall("testsuite")  # noqa: S314  (we wrote it)
     return Result(
-        status=status, tests=int(suite.get("tests", 0)), skipped=int(suite.get("skipped", 0))
+        status=status,
+        tests=sum(int(suite.get("tests", 0)) for suite in suites),
+        skipped=sum(int(suite.get("skipped", 0)) for suite in suites),
     )
 
 

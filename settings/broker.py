@@ -52,10 +52,9 @@ def publish(folder: Path, message: Any) -> None:
 def waiting(folder: Path) -> list[Path]:
     """Return the messages nobody has taken, oldest first."""
     try:
-        names = sorted(os.listdir(folder))
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except FileNotFoundError:
         return []
-    return [folder / name for name in names if not name.startswith(".")]
 
 
 class Claim:

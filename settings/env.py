@@ -89,7 +89,8 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         refuse(f"{name} cannot be read as an address.")
     if not parsed["NAME"]:
         refuse(f"{name} does not name a database.")
-    return parsed
+    # A socket's folder stands percent-encoded where a host would.
+    return {**parsed, "HOST": urllib.parse.unquote(parsed.get("HOST") or "")}
 
 
 def mail(name: str) -> dict[str, Any]:

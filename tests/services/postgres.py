@@ -21,7 +21,7 @@ OPTIONS = (
 def binaries() -> Path:
     """Return where initdb and pg_ctl are; Debian keeps them out of PATH."""
     if found := shutil.which("initdb"):
-        return Path(found).parent
+        return Path(found).resolve().parent  # a link need not have its siblings beside it
     versions = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name)
     )
@@ -34,7 +34,7 @@ def binaries() -> Path:
 def running_postgres() -> Iterator[str]:
     """Start a cluster; yields the DATABASE_URL of its one empty database."""
     # A short path of its own: socket names have a limit, and postgres must reach it as its user.
-    folder = Path(tempfile.mkdtemp(prefix="gh-pg-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="gh-pg-", dir="/tmp"))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")

@@ -30,7 +30,7 @@ class RedisServer:
 @contextlib.contextmanager
 def running_redis() -> Iterator[RedisServer]:
     """Start a server; its ``url`` fits REDIS_URL, and its ``process`` may be killed."""
-    folder = Path(tempfile.mkdtemp(prefix="gh-redis-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="gh-redis-", dir="/tmp"))
     socket = folder / "socket"
     command = ["redis-server", "--port", "0", "--unixsocket", str(socket)]
     command += ["--unixsocketperm", "700", "--save", "", "--dir", str(folder)]

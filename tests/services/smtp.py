@@ -10,6 +10,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.services.processes import free_port
+
 DISCONNECT = "disconnect"
 
 
@@ -69,10 +71,9 @@ class SMTPServer:
 @contextlib.contextmanager
 def running_smtp() -> Iterator[SMTPServer]:
     """Start a mail server; its ``url`` fits EMAIL_URL."""
-    server = SMTPServer()
-    controller = Controller(server, hostname="127.0.0.1", port=0, decode_data=False)
+    server = SMTPServer(port=free_port())
+    controller = Controller(server, hostname="127.0.0.1", port=server.port, decode_data=False)
     controller.start()
-    server.port = controller.server.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
