@@ -11,7 +11,7 @@ ALLOWED_HOSTS = ALLOWED_HOSTS or ["127.0.0.1", "localhost", "[::1]"]
 BASE_URL = BASE_URL or f"http://127.0.0.1:{env.number('PORT', default=8000)}"
 
 LOCAL_PAGES = True
-DEMO_PASSWORD = "open the gatehouse please"  # noqa: S105  (the demo's, printed by `make run`)
+DEMO_PASSWORD = "open the gatehouse please"  # printed by `make run`
 
 # Serves static files where they lie, without a build step, also with DEBUG off.
 WHITENOISE_USE_FINDERS = True

@@ -12,7 +12,7 @@ FIELD_KEYS = ["test-field-key-of-more-than-32-bytes"]
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 BASE_URL = "http://testserver"
 LOCAL_PAGES = True
-DEMO_PASSWORD = "open the gatehouse please"  # noqa: S105  (as in settings.local)
+DEMO_PASSWORD = "open the gatehouse please"  # as in settings.local
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
