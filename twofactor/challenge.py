@@ -1,0 +1,55 @@
+"""A pending sign-in becomes a session. The only caller of Django's ``login()``."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.http import HttpRequest
+
+from accounts import audit, session_state, signin, throttle
+from accounts.audit import Event
+from accounts.client import address_of
+from accounts.models import User
+from accounts.session_state import FactorKind
+from accounts.signin import Pending
+from twofactor import setup_note
+from twofactor.enrolment import StartOver
+
+__all__ = ["StartOver", "complete"]
+
+
+def complete(
+    request: HttpRequest,
+    pending: Pending,
+    *,
+    verified: bool,
+    factor: FactorKind | None,
+    now: datetime,
+) -> User:
+    """Sign in the person of ``pending``; the session key and the CSRF token change.
+
+    The session lives under the stamp that was read with the password, never under the one of now:
+    what ended sessions in between ends this one, too.
+
+    :raises StartOver: if it did, or the person is gone.
+    """
+    user = User.objects.filter(pk=pending.user_id, stamp=pending.stamp, is_active=True).first()
+    if user is None:
+        raise StartOver
+    signin.drop(request)
+    setup_note.drop(request.session)
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    session_state.begin(
+        request,
+        stamp=pending.stamp,
+        verified=verified,
+        method=pending.method,
+        factor=factor,
+        now=now,
+    )
+    if pending.sso:
+        request.session["sso"] = list(pending.sso)
+    throttle.note_entry(address_of(request), user.pk, now=now)
+    after = {"method": pending.method, "factor": factor, "verified": verified}
+    audit.record(Event.SIGNED_IN, actor=user, subject=user, after=after, now=now)
+    return user

@@ -1,0 +1,66 @@
+"""Which second factors people have. Backup codes do not count: they are a way back, no factor."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.db.models.expressions import Combinable
+
+from accounts.models import User
+from twofactor.models import SMSDevice, TOTPDevice
+
+SETUP_LIFE = timedelta(minutes=30)
+
+
+def device_exists(person: Any) -> Combinable:
+    """Return a condition for querysets: the person that ``person`` refers to has a device.
+
+    ``person`` is an ``OuterRef`` to the key of a person. Whether a pass has set the device aside
+    is another fact, read from the person's row.
+    """
+    either = Q(Exists(_confirmed(TOTPDevice, person))) | Q(Exists(_confirmed(SMSDevice, person)))
+    # Without the wrapper the two can stand in a filter, but not among the selected columns.
+    return ExpressionWrapper(either, output_field=BooleanField())
+
+
+def _confirmed(model: type[TOTPDevice | SMSDevice], person: Any) -> QuerySet[Any]:
+    rows: QuerySet[Any] = model.objects.filter(user_id=person, confirmed=True)
+    return rows
+
+
+def users_with_device(users: QuerySet[User]) -> QuerySet[User]:
+    """Return those of ``users`` who have a confirmed device."""
+    return users.filter(device_exists(OuterRef("pk")))
+
+
+def has_device(user: User) -> bool:
+    """Whether ``user`` has a confirmed device, set aside by a pass or not."""
+    return app_of(user) is not None or phone_of(user) is not None
+
+
+def can_verify(user: User) -> bool:
+    """Whether ``user`` has a device that verifies now: enrolled, as the rules say it."""
+    return user.pass_until is None and has_device(user)
+
+
+def app_of(user: User) -> TOTPDevice | None:
+    app: TOTPDevice | None = TOTPDevice.objects.confirmed().filter(user=user).first()
+    return app
+
+
+def phone_of(user: User) -> SMSDevice | None:
+    phone: SMSDevice | None = SMSDevice.objects.confirmed().filter(user=user).first()
+    return phone
+
+
+def pending_app(user: User, *, attempt: str, now: datetime) -> TOTPDevice | None:
+    """Return the app that is being set up in ``attempt``; half an hour old, it is gone."""
+    rows = TOTPDevice.objects.pending().filter(user=user, attempt=attempt)
+    app: TOTPDevice | None = rows.filter(created_at__gt=now - SETUP_LIFE).order_by("-pk").first()
+    return app
+
+
+def pending_phone(user: User, *, attempt: str, now: datetime) -> SMSDevice | None:
+    rows = SMSDevice.objects.pending().filter(user=user, attempt=attempt)
+    phone: SMSDevice | None = rows.filter(created_at__gt=now - SETUP_LIFE).order_by("-pk").first()
+    return phone

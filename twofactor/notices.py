@@ -1,0 +1,23 @@
+"""The kinds of mail that this app owes; each is written in the transaction of what it tells."""
+
+from accounts.mail import Kind, register
+from twofactor import mailbox
+
+register(
+    Kind(
+        name="mailbox_code",
+        app="twofactor",
+        still_owed=mailbox.code_still_good,
+        extra=mailbox.code_for_mail,
+        is_private=True,
+    ),
+    Kind(name="set_up_done", app="twofactor"),
+    Kind(name="device_added", app="twofactor"),
+    Kind(name="device_replaced", app="twofactor"),
+    Kind(name="device_removed", app="twofactor"),
+    Kind(name="codes_made", app="twofactor"),
+    Kind(name="code_used", app="twofactor"),
+    Kind(name="codes_failed", app="twofactor"),
+    Kind(name="reset", app="twofactor"),
+    Kind(name="text_trouble", app="twofactor"),
+)

@@ -1,0 +1,79 @@
+"""What a browser remembers of a set-up under way: which one, begun when, and the mailbox proved.
+
+A half-finished sign-in has an attempt of its own; a signed-in person's session gets this note. It
+outlives the deadline: the gate turns the session into a pending sign-in and leaves the note, so
+that the secret already scanned stays good. No secret, number or code is in it.
+"""
+
+import secrets
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+from accounts import signin
+from accounts.models import User
+from accounts.signin import Pending
+from twofactor.devices import SETUP_LIFE
+
+KEY = "setup"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupNote:
+    user_id: int
+    attempt: str
+    begun_at: datetime
+    mailbox_proved: bool = False
+
+
+def read(session: SessionBase, *, now: datetime) -> SetupNote | None:
+    """Return the note of this browser while it lives."""
+    note = session.get(KEY)
+    if not note:
+        return None
+    found = SetupNote(**{**note, "begun_at": datetime.fromisoformat(note["begun_at"])})
+    return found if now < found.begun_at + SETUP_LIFE else None
+
+
+def drop(session: SessionBase) -> None:
+    session.pop(KEY, None)
+
+
+def of(request: HttpRequest, user: User, *, now: datetime) -> SetupNote:
+    """Return the set-up that this browser is in, beginning one if there is none."""
+    note = read(request.session, now=now)
+    if note is not None and note.user_id == user.pk:
+        return note
+    pending: Pending | None = getattr(request, "pending", None)
+    if pending is not None:
+        return SetupNote(
+            user_id=user.pk,
+            attempt=pending.attempt,
+            begun_at=pending.entered_at,
+            mailbox_proved=pending.mailbox_proved,
+        )
+    note = SetupNote(
+        user_id=user.pk,
+        attempt=secrets.token_urlsafe(16),
+        begun_at=now,
+        mailbox_proved=signin.link_proves(request, user, now=now),
+    )
+    _write(request.session, note)
+    return note
+
+
+def prove_mailbox(request: HttpRequest, note: SetupNote) -> None:
+    """Remember that the mailbox was proved in this set-up."""
+    if KEY in request.session:
+        _write(request.session, replace(note, mailbox_proved=True))
+    pending: Pending | None = getattr(request, "pending", None)
+    if pending is not None:
+        signin.prove_mailbox(request, pending)
+
+
+def _write(session: SessionBase, note: SetupNote) -> None:
+    values: dict[str, Any] = asdict(note)
+    session[KEY] = {**values, "begun_at": note.begun_at.isoformat()}

@@ -1,0 +1,13 @@
+"""What this app tells the app above it.
+
+``device_confirmed``: sender, user, device, replaced (bool), now.
+``device_removed``: sender, user, now; also for a reset.
+``code_rejected``: sender, user, kind, reason, now.
+Each is sent inside the transaction of the change.
+"""
+
+from django.dispatch import Signal
+
+device_confirmed = Signal()
+device_removed = Signal()
+code_rejected = Signal()

@@ -1,0 +1,196 @@
+"""Texting a code: who may still get one, the row, the provider, the result.
+
+The row is committed before the provider is called, and the provider is called outside of any
+transaction: what we count is never less than what was sent, and a slow provider holds no lock.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from accounts import audit, mail, throttle
+from accounts.audit import Event
+from accounts.client import bucket_of
+from accounts.models import Account, Membership, User
+from accounts.throttle import TooMany
+from twofactor import phones, sent_codes, sms
+from twofactor.models import SentCode, SentState, SMSDevice, TextCharge
+
+logger = logging.getLogger(__name__)
+
+HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
+PER_NUMBER_AN_HOUR = 5
+PER_ACCOUNT_A_DAY, PER_MEMBER_A_DAY = 100, 6
+PER_ADDRESS_AN_HOUR, PER_PERSON_SEEN = 10, 5
+
+
+class TextsUsedUp(Exception):
+    """The account or the client address has had its texts; the app still works."""
+
+
+def send_code(
+    user: User,
+    device: SMSDevice,
+    *,
+    purpose: SentCode.Purpose,
+    attempt: str,
+    address: str,
+    now: datetime,
+) -> SentCode:
+    """Text ``user`` a code that is good for ``purpose`` in ``attempt``, and for nothing else.
+
+    :raises TooMany: before the wait between two texts, or a limit of the person or number, is over.
+    :raises TextsUsedUp: when the account's or the client address's texts are used up.
+    :raises phones.BadPhone: for a number whose country was taken off the list since.
+    :raises sms.NotSent: if the provider did not take it.
+    """
+    number = device.open_number()
+    phones.parse(number, country="")
+    try:
+        sent = _reserve(
+            user, device, purpose=purpose, attempt=attempt, address=bucket_of(address), now=now
+        )
+    except TextsUsedUp:
+        _note_used_up(user, now=now)
+        raise
+    return _hand_over(sent, number, now=now)
+
+
+def next_at(user: User, *, now: datetime) -> datetime | None:
+    """Return when ``user`` may be sent the next text; None means at once."""
+    return sent_codes.next_at(_texts().filter(user=user), now=now)
+
+
+@transaction.atomic
+def _reserve(
+    user: User,
+    device: SMSDevice,
+    *,
+    purpose: SentCode.Purpose,
+    attempt: str,
+    address: str,
+    now: datetime,
+) -> SentCode:
+    """Write the row of one text, under the locks that make a hundred clicks one text."""
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    _check_person(user, device, now=now)
+    accounts = Account.objects.filter(memberships__user=user).order_by("pk")
+    # Locked in one order, so that members of the same account queue up rather than overshoot.
+    locked = list(accounts.select_for_update(of=("self",), no_key=True))
+    _check_accounts(locked, now=now)
+    _check_address(address, now=now)
+    sent = sent_codes.new(
+        user,
+        device=device,
+        purpose=purpose,
+        attempt=attempt,
+        destination_key=device.number_key,
+        address=address,
+        now=now,
+    )
+    sent.save()
+    TextCharge.objects.bulk_create(
+        TextCharge(sent=sent, account_id=account.pk, at=now) for account in locked
+    )
+    return sent
+
+
+def _check_person(user: User, device: SMSDevice, *, now: datetime) -> None:
+    free_at = next_at(user, now=now)
+    if free_at is not None:
+        raise TooMany(free_at)
+    to_number = _texts().filter(
+        destination_key__in=phones.number_keys(device.open_number()), created_at__gt=now - HOUR
+    )
+    times = list(to_number.order_by("-created_at").values_list("created_at", flat=True)[:5])
+    if len(times) >= PER_NUMBER_AN_HOUR:
+        raise TooMany(times[PER_NUMBER_AN_HOUR - 1] + HOUR)
+
+
+def _texts() -> QuerySet[SentCode]:
+    """Texts that cost money or may have."""
+    texts = SentCode.objects.exclude(purpose=SentCode.Purpose.MAILBOX)
+    return texts.exclude(state=SentState.OURS)
+
+
+def _check_accounts(accounts: list[Account], *, now: datetime) -> None:
+    for account in accounts:
+        spent = TextCharge.objects.filter(
+            ~Q(sent__state=SentState.OURS), account_id=account.pk, at__gt=now - DAY
+        ).count()
+        if spent < PER_ACCOUNT_A_DAY:
+            continue
+        members = Membership.objects.active().filter(account=account).count()
+        if spent >= PER_ACCOUNT_A_DAY + PER_MEMBER_A_DAY * members:
+            raise TextsUsedUp
+
+
+def _check_address(address: str, *, now: datetime) -> None:
+    spent = _texts().filter(address=address, created_at__gt=now - HOUR).count()
+    if spent < PER_ADDRESS_AN_HOUR:
+        return
+    people = throttle.people_seen(address, now=now)
+    if spent >= PER_ADDRESS_AN_HOUR + PER_PERSON_SEEN * people:
+        raise TextsUsedUp
+
+
+@transaction.atomic
+def _note_used_up(user: User, *, now: datetime) -> None:
+    audit.record(Event.TEXT_REFUSED, subject=user, after={"reason": "used_up"}, now=now)
+    tell_owners(user, _("the limit of texts for a day was reached."), now=now)
+
+
+def tell_owners(user: User, trouble: str, *, now: datetime) -> None:
+    """Tell the owners of the person's accounts, at most once a day, that texts are in trouble."""
+    owners = Membership.objects.owners().filter(account__memberships__user=user)
+    for membership in owners.select_related("user", "account"):
+        account = membership.account
+        mail.owe(
+            "text_trouble",
+            to=membership.user,
+            occasion=f"account:{account.pk}:{now:%Y-%m-%d}",
+            account=account,
+            context={"account": account.name, "slug": account.slug, "trouble": trouble},
+            now=now,
+        )
+
+
+def _hand_over(sent: SentCode, number: str, *, now: datetime) -> SentCode:
+    body = _("%(site)s: your code is %(code)s") % {
+        "site": settings.TWO_FACTOR_ISSUER,
+        "code": sent_codes.code_of(sent),
+    }
+    try:
+        handed_over = sms.send(to=number, body=body, now=now)
+    except sms.NotSent as error:
+        _note_not_sent(sent, error, now=now)
+        raise
+    with transaction.atomic():
+        _settle(sent, SentState.HANDED_OVER, provider_id=handed_over.provider_id)
+        audit.record(Event.TEXT_SENT, subject=sent.user, after={"purpose": sent.purpose}, now=now)
+    return sent
+
+
+@transaction.atomic
+def _note_not_sent(sent: SentCode, error: sms.NotSent, *, now: datetime) -> None:
+    """Store how it ended; a text that may have gone out all the same keeps its code good."""
+    if error.is_uncertain:
+        state = SentState.UNCERTAIN
+    else:
+        state = SentState.OURS if error.is_ours else SentState.REFUSED
+    _settle(sent, state, error=error.code)
+    audit.record(Event.TEXT_REFUSED, subject=sent.user, after={"reason": error.code}, now=now)
+    if error.wakes_operator:
+        logger.error("The text provider refused us (%s): check its settings.", error.code)
+        tell_owners(sent.user, _("the text service refused us."), now=now)
+
+
+def _settle(sent: SentCode, state: SentState, **values: str) -> None:
+    """Move on from ``READY``; a callback that came first has the last word."""
+    SentCode.objects.filter(pk=sent.pk).update(**values)
+    SentCode.objects.filter(pk=sent.pk, state=SentState.READY).update(state=state)
+    sent.refresh_from_db(fields=["state", *values])
