@@ -43,7 +43,7 @@ class EmailBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[OutgoingMail]) -> int:
         mails = [mail for mail in email_messages if mail.recipients()]
         for mail in mails:
-            write(mail.message().as_bytes(linesep="\r\n"), suffix=".eml")
+            write(mail.message().as_bytes(), suffix=".eml")
         return len(mails)
 
 

@@ -109,7 +109,7 @@ def put_back(message: Path, queues: Path) -> None:
     message.rename(queues / queue / f"{stem}.{int(attempt) + 1}")
 
 
-class Channel(virtual.Channel):  # type: ignore[misc]  # kombu ships no types
+class Channel(virtual.Channel):
     """A channel whose queues are directories."""
 
     supports_fanout = False
@@ -120,7 +120,8 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu ships no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        folder = Path(self.connection.client.transport_options["folder"])
+        connection: Any = self.connection
+        folder = Path(connection.client.transport_options["folder"])
         self._queue_root, self._claim_root = folder / "queues", folder / "claims"
         self._taken: dict[str, Path] = {}
         self._sweep_at = 0.0
@@ -177,7 +178,7 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu ships no types
             taken.unlink(missing_ok=True)
 
 
-class Transport(virtual.Transport):  # type: ignore[misc]  # kombu ships no types
+class Transport(virtual.Transport):
     Channel = Channel
     driver_type = "files"
     driver_name = "files"

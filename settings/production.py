@@ -10,6 +10,7 @@ from settings.base import (
     FIELD_KEYS,
     SECRET_KEY,
     SECRET_KEY_FALLBACKS,
+    SMS_COUNTRIES,
     STORAGES,
     TRUSTED_PROXIES,
     TWILIO_ACCOUNT_SID,
@@ -74,7 +75,7 @@ if problems := find_missing() + find_weak_keys() + find_wrong_addresses() + find
 
 if not TWILIO_ACCOUNT_SID:
     # Without a provider a text would end in a file nobody reads; so no country may get one.
-    SMS_COUNTRIES: list[str] = []
+    SMS_COUNTRIES.clear()
 
 SESSION_COOKIE_NAME = "__Host-session"
 SESSION_COOKIE_SECURE = True

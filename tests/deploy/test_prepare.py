@@ -1,5 +1,6 @@
 """What stands in the way of a set-up is told in one line."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_an_unknown_part_cannot_be_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_without_rights_a_missing_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(prepare.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SystemExit) as stopped:
         prepare.bring_packages(["redis", "browser"])
     message = complaint(stopped)

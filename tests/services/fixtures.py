@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from tests.services.postgres import running_postgres
 from tests.services.redis import RedisServer, running_redis
@@ -57,7 +57,7 @@ def smtp_process() -> Iterator[SMTPServer]:
 
 
 @pytest.fixture
-def smtp_server(smtp_process: SMTPServer, settings: SettingsWrapper) -> SMTPServer:
+def smtp_server(smtp_process: SMTPServer, settings: Settings) -> SMTPServer:
     """A mail server without mails, to which this test's mail goes over real SMTP."""
     smtp_process.clear()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -73,7 +73,7 @@ def twilio_process() -> Iterator[Twilio]:
 
 
 @pytest.fixture
-def twilio_stand_in(twilio_process: Twilio, settings: SettingsWrapper) -> Twilio:
+def twilio_stand_in(twilio_process: Twilio, settings: Settings) -> Twilio:
     """A Twilio without messages, to which this test's texts go through the real client."""
     twilio_process.clear()
     settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = "AC" + "0" * 32, "test-token"
