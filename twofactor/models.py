@@ -41,9 +41,13 @@ class FactorQuerySet(models.QuerySet[Any]):
             return super().delete()
 
 
+FactorManager = models.Manager.from_queryset(FactorQuerySet)
+
+
 class Factor(Device):  # type: ignore[misc]  # django-otp ships no types
     """What both kinds of device share."""
 
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     attempt = models.CharField(
         max_length=32,
@@ -54,7 +58,7 @@ class Factor(Device):  # type: ignore[misc]  # django-otp ships no types
     created_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[Any] = FactorQuerySet.as_manager()
+    objects: ClassVar[Any] = FactorManager()
 
     class Meta:
         abstract = True

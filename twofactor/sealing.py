@@ -16,6 +16,8 @@ LABEL = "twofactor.sealed"
 KEY_ID_BYTES = 8
 NONCE_BYTES = 12
 
+Sealed = bytes | memoryview
+
 
 class Unreadable(Exception):
     """A sealed value whose key is gone, or that is not what was sealed for this row."""
@@ -33,7 +35,7 @@ def seal(plain: bytes, *, bound_to: str) -> bytes:
     return key_id.encode() + nonce + _cipher(key).encrypt(nonce, plain, bound_to.encode())
 
 
-def unseal(sealed: bytes, *, bound_to: str) -> bytes:
+def unseal(sealed: Sealed, *, bound_to: str) -> bytes:
     """Decrypt what was sealed for the row that ``bound_to`` names.
 
     :raises Unreadable: whatever is wrong with it.
@@ -51,7 +53,7 @@ def unseal(sealed: bytes, *, bound_to: str) -> bytes:
     raise Unreadable("The key of a sealed value is not among FIELD_KEYS.")
 
 
-def is_current(sealed: bytes) -> bool:
+def is_current(sealed: Sealed) -> bool:
     """Whether ``sealed`` lies under the newest key."""
     return bytes(sealed)[:KEY_ID_BYTES] == newest_id()
 

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from accounts import keys
 from accounts.models import User, random_value
-from twofactor.models import SentCode, SentState, SMSDevice
+from twofactor.models import SentCode, SentPurpose, SentState, SMSDevice
 from twofactor.typed import CODE_DIGITS
 
 LIFE = {
@@ -23,7 +23,7 @@ PER_HOUR, PER_DAY = 5, 10
 def new(
     user: User,
     *,
-    purpose: SentCode.Purpose,
+    purpose: SentPurpose,
     attempt: str,
     destination_key: str,
     address: str,

@@ -18,7 +18,7 @@ from accounts.client import bucket_of
 from accounts.models import Account, Membership, User
 from accounts.throttle import TooMany
 from twofactor import phones, sent_codes, sms
-from twofactor.models import SentCode, SentState, SMSDevice, TextCharge
+from twofactor.models import SentCode, SentPurpose, SentState, SMSDevice, TextCharge
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def send_code(
     user: User,
     device: SMSDevice,
     *,
-    purpose: SentCode.Purpose,
+    purpose: SentPurpose,
     attempt: str,
     address: str,
     now: datetime,
@@ -70,7 +70,7 @@ def _reserve(
     user: User,
     device: SMSDevice,
     *,
-    purpose: SentCode.Purpose,
+    purpose: SentPurpose,
     attempt: str,
     address: str,
     now: datetime,
