@@ -15,6 +15,8 @@ from typing import IO, NoReturn
 from deploy.supervise import supervise
 
 HOST = "127.0.0.1"
+# Celery warns of root since pickles could run code; ours takes JSON alone.
+AS_ROOT = "You're running the worker with superuser privileges"
 DEMO = (
     ("owner@northwind.example", "owner of Northwind Films"),
     ("admin@northwind.example", "admin"),
@@ -92,9 +94,11 @@ def commands(port: int) -> list[list[str]]:
     web = ["gunicorn", "settings.wsgi", f"--bind={HOST}:{port}", "--workers=2", "--threads=4"]
     # gunicorn's control socket would lie in the home directory, which may be closed to us.
     web += ["--preload", "--no-control-socket", "--log-level=warning", "--graceful-timeout=5"]
-    jobs = ["celery", "-A", "settings", "worker", "--beat", "--concurrency=2"]
-    jobs += ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return [python + web, python + jobs]
+    celery = [sys.executable, "-W", f"ignore:{AS_ROOT}", "-m", "celery", "-q", "-A", "settings"]
+    worker = ["worker", "--concurrency=2", "--loglevel=WARNING", "--without-heartbeat"]
+    worker += ["--without-gossip", "--without-mingle"]  # there is no other worker to talk to
+    beat = ["beat", "--loglevel=WARNING"]
+    return [python + web, celery + worker, celery + beat]
 
 
 def announce(port: int) -> None:

@@ -122,7 +122,7 @@ CACHES: dict[str, dict[str, Any]] = {
 BROKER_DIR = VAR_DIR / "broker"
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", default=60 if REDIS_URL else 5, least=1)
 
-CELERY_BROKER_URL = BROKER_REDIS_URL or "gatehouse-files://"
+CELERY_BROKER_URL = BROKER_REDIS_URL or "gatehouse-files://localhost//"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {
         # Late acknowledgement helps only where lost messages are looked for often.
