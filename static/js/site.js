@@ -53,3 +53,27 @@ if (clocks.length) {
   tick();
   setInterval(tick, 1000);
 }
+
+// Buttons that need this file come hidden, so that nobody presses one in vain.
+
+async function copy(button) {
+  const lines = [...document.querySelectorAll(button.dataset.copy)].map((part) => part.dataset.secret || part.textContent.trim());
+  try {
+    await navigator.clipboard.writeText(lines.join("\n"));
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Couldn't copy: please select by hand";
+  }
+}
+
+document.querySelectorAll("[data-copy]").forEach((button) => {
+  button.hidden = false;
+  // The new label is read out, as nothing else shows that it worked.
+  button.setAttribute("aria-live", "polite");
+  button.addEventListener("click", () => copy(button));
+});
+
+document.querySelectorAll("[data-print]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+});
