@@ -64,8 +64,8 @@ class Claim:
         self.path = root / f"{os.getpid()}-{uuid.uuid4().hex}"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Locked before the directory exists: a claim is never seen without its lock.
-        self._lock = self.path.with_suffix(".lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.lock = self.path.with_suffix(".lock").open("w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.path.mkdir(mode=0o700)
 
     def take(self, message: Path, *, queue: str) -> Path | None:

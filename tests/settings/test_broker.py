@@ -19,10 +19,13 @@ QUEUE = "celery"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    # Bindings and the claim live as long as the process; each test is its own.
-    monkeypatch.setattr(broker.Channel, "_claims", {})
-    return tmp_path
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    # A claim lives as long as its process; here, as long as its test.
+    claims: dict[int, broker.Claim] = {}
+    monkeypatch.setattr(broker.Channel, "_claims", claims)
+    yield tmp_path
+    for claim in claims.values():
+        claim.lock.close()
 
 
 def connect(folder: Path) -> Connection:
