@@ -1,0 +1,172 @@
+"""What the product keeps of what happened: sessions, mails owed, the audit trail, failed tries.
+
+Imported by ``accounts.models`` alone; everything else imports from there.
+"""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import models
+from django.db.models import Q
+
+
+class EndReason(models.TextChoices):
+    """Why a session ended; shown at sign-in, and the audit's word for it."""
+
+    DEADLINE = "deadline", "the time to set up two-factor authentication was over"
+    PASS_ENDED = "pass_ended", "the pass had ended"
+    PASS_REVOKED = "pass_revoked", "the pass was revoked"
+    CODE_NEEDED = "code_needed", "a code was needed"
+    SET_UP = "set_up", "two-factor authentication was set up in another browser"
+    FACTOR_CHANGED = "factor_changed", "two-factor authentication was changed"
+    RESET = "reset", "support reset two-factor authentication"
+    PASSWORD = "password", "the password was changed"
+    ADDRESS = "address", "the email address was changed"
+    EVERYWHERE = "everywhere", "of a sign-out everywhere"
+    IDLE = "idle", "nothing had happened for a while"
+    EXPIRED = "expired", "the session had reached its greatest age"
+
+
+class Session(AbstractBaseSession):
+    """One browser's session; also the person's list of sessions.
+
+    The columns repeat what the session data say, so that one query reads session, person and
+    facts, and so that a whole set of sessions can be found without decoding any.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="sessions",
+        # With a constraint, cycle_key() after the person's deletion would loop for ever.
+        db_constraint=False,
+    )
+    stamp = models.CharField(max_length=32, default="", help_text="The stamp it was born under.")
+    is_verified = models.BooleanField(default=False)
+    method = models.CharField(max_length=8, default="", help_text="password or sso")
+    born_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=45, default="")
+    agent = models.CharField(max_length=200, default="")
+
+    class Meta(AbstractBaseSession.Meta):
+        db_table = "accounts_session"
+
+
+class NoticeState(models.TextChoices):
+    OWED = "owed", "waiting"
+    SENT = "sent", "sent"
+    FAILED = "failed", "failed"
+    DROPPED = "dropped", "no longer needed"
+
+
+class Notice(models.Model):
+    """One mail owed; unique per recipient, kind and occasion, so that no job can owe it twice."""
+
+    State = NoticeState
+
+    recipient = models.CharField(max_length=254, help_text="The address it goes to.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="notices"
+    )
+    account_id = models.BigIntegerField(null=True, help_text="The account that it is about.")
+    kind = models.CharField(max_length=40)
+    occasion = models.CharField(max_length=120)
+    context = models.JSONField(default=dict, help_text="Values for the text; never a secret.")
+    nonce = models.CharField(max_length=32, default="")
+    state = models.CharField(max_length=8, choices=NoticeState, default=NoticeState.OWED)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="Not tried before; moved on by each failure.")
+    drop_at = models.DateTimeField(null=True, help_text="Dropped when not sent by then.")
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, default="")
+    objected_at = models.DateTimeField(
+        null=True, help_text="When its recipient said that it wasn't them."
+    )
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["recipient", "kind", "occasion"], name="one_notice_per_occasion"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["due_at"], name="notice_owed", condition=Q(state="owed")),
+            models.Index(fields=["account_id", "state"], name="notice_of_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.state})"
+
+
+class AuditHead(models.Model):
+    """The one row that every writer of the audit locks: where the chain ends."""
+
+    count = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="")
+
+    def __str__(self) -> str:
+        return f"{self.count} rows"
+
+
+class AuditEvent(models.Model):
+    """One security event. Rows are chained by hash and never changed."""
+
+    number = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    event = models.CharField(max_length=40)
+    actor_id = models.BigIntegerField(null=True)
+    actor = models.CharField(max_length=40, default="", help_text="Keyed pseudonym.")
+    subject_id = models.BigIntegerField(null=True)
+    subject = models.CharField(max_length=40, default="", help_text="Keyed pseudonym.")
+    account_id = models.BigIntegerField(null=True)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    address = models.CharField(max_length=45, default="")
+    request_id = models.CharField(max_length=40, default="")
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-number"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["account_id", "-number"], name="audit_of_account"),
+            models.Index(fields=["subject_id", "-number"], name="audit_of_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.event}"
+
+
+class GotIn(models.Model):
+    """A person got in from an address within the last day: an office earns room to mistype."""
+
+    address = models.CharField(max_length=45)
+    user_id = models.BigIntegerField()
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["address", "user_id"], name="one_entry_per_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} from {self.address}"
+
+
+class AddressFailure(models.Model):
+    """A wrong password or code from an address, for the limit that all sign-ins share there."""
+
+    address = models.CharField(max_length=45)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["address", "at"], name="failures_of_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} at {self.at:%H:%M:%S}"
