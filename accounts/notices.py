@@ -1,0 +1,29 @@
+"""The kinds of mail that this app owes."""
+
+from datetime import datetime
+from typing import Any
+
+from accounts import addresses, passwords
+from accounts.mail import Kind, register
+from accounts.models import Notice
+
+
+def _reset_link(notice: Notice, now: datetime) -> dict[str, Any]:
+    return {"url": passwords.reset_link(notice.user)} if notice.user else {}
+
+
+def _address_link(notice: Notice, now: datetime) -> dict[str, Any]:
+    return {"url": addresses.link_of(notice)}
+
+
+APP = "accounts"
+register(
+    Kind(name="password_reset", app=APP, values=_reset_link, is_private=True),
+    Kind(name="password_changed", app=APP, is_private=True, offers_not_me=True),
+    Kind(name="address_confirm", app=APP, values=_address_link, is_private=True),
+    Kind(name="address_confirm_old", app=APP, values=_address_link, is_private=True),
+    Kind(name="address_changed", app=APP, is_private=True, offers_not_me=True),
+    Kind(name="removed_from_account", app=APP),
+    Kind(name="role_changed", app=APP),
+    Kind(name="mail_trouble", app=APP),
+)

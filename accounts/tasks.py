@@ -1,0 +1,25 @@
+"""Jobs of this app: each reads the clock and makes one call."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts import mail, sessions, throttle
+from accounts.clock import is_trustworthy
+
+BATCH = 100
+
+
+@shared_task(name="accounts.tasks.send_notices")
+def send_notices() -> None:
+    """Send what is owed, batch after batch, until nothing is due."""
+    if not is_trustworthy():
+        return
+    while mail.send_due(now=timezone.now(), limit=BATCH) == BATCH:
+        continue
+
+
+@shared_task(name="accounts.tasks.forget_old")
+def forget_old() -> None:
+    now = timezone.now()
+    throttle.forget_old(now=now)
+    sessions.forget_dead(now=now)
