@@ -1,0 +1,171 @@
+"""Change the email address: the new mailbox confirms first, the old one is told.
+
+A change under way is no row of its own: the notice that carries the link is. Its context holds
+the two addresses, its nonce makes the token, and its answer is the mark that it was used.
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from accounts import audit, keys, mail
+from accounts.audit import Event
+from accounts.emails import canonical_email
+from accounts.models import EndReason, Notice, User, random_value
+
+LIFE = timedelta(hours=24)
+KINDS = ("address_confirm", "address_confirm_old")
+
+
+class NotChangeable(Exception):
+    """The address can't be changed so; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of address that some mailbox is asked to confirm."""
+
+    notice: Notice
+    user: User
+
+    @property
+    def old(self) -> str:
+        return str(self.notice.context["old_address"])
+
+    @property
+    def new(self) -> str:
+        return str(self.notice.context["new_address"])
+
+    @property
+    def needs_both(self) -> bool:
+        return bool(self.notice.context["needs_both"])
+
+
+@transaction.atomic
+def ask(*, user: User, email: str, needs_both: bool, now: datetime) -> None:
+    """Mail the new mailbox (and the old one where no factor was given) to confirm the change.
+
+    Whether the new address is already somebody's is never told: its owner is not mailed, and
+    nothing happens.
+
+    :raises NotChangeable: if it is the address already.
+    """
+    email = canonical_email(email)
+    if email == user.email:
+        raise NotChangeable("This is your address already.")
+    audit.record(
+        Event.EMAIL_CHANGE_ASKED,
+        actor=user,
+        subject=user,
+        after={"to": keys.pseudonym(email)},
+        now=now,
+    )
+    if User.objects.filter(email=email).exists():
+        return
+    change_id = random_value()
+    context = {
+        "old_address": user.email,
+        "new_address": email,
+        "needs_both": needs_both,
+        "change": change_id,
+        "user": user.pk,
+        "expires": (now + LIFE).isoformat(),
+    }
+    _void_older(user, now=now)
+    recipients = [(email, KINDS[0])] + ([(user.email, KINDS[1])] if needs_both else [])
+    for recipient, kind in recipients:
+        mail.owe(kind, to=recipient, occasion=f"change:{change_id}", context=context, now=now)
+
+
+def _void_older(user: User, *, now: datetime) -> None:
+    """A newer change takes the place of one that nobody confirmed."""
+    Notice.objects.filter(
+        kind__in=KINDS, context__user=user.pk, objected_at=None, created_at__gt=now - LIFE
+    ).update(objected_at=now)
+
+
+def awaited(user: User, *, now: datetime) -> list[str]:
+    """Return the mailboxes that have yet to confirm a change."""
+    waiting = Notice.objects.filter(
+        kind__in=KINDS, context__user=user.pk, objected_at=None, created_at__gt=now - LIFE
+    )
+    return list(waiting.values_list("recipient", flat=True))
+
+
+def link_of(notice: Notice) -> str:
+    return mail.absolute(reverse("settings_email_confirm", args=[_token(notice)]))
+
+
+def _token(notice: Notice) -> str:
+    made = keys.mac("address", notice.pk, notice.nonce, notice.recipient)
+    return f"{notice.pk}-{made.hex()}"
+
+
+def find(token: str, *, now: datetime) -> Change | None:
+    """Return the change that ``token`` confirms, while it can be confirmed."""
+    number = token.partition("-")[0]
+    if not number.isascii() or not number.isdigit() or len(number) > 18:
+        return None
+    notice = Notice.objects.filter(pk=int(number), kind__in=KINDS).first()
+    if notice is None or not hmac.compare_digest(_token(notice).encode(), token.encode()):
+        return None
+    user = User.objects.filter(pk=notice.context["user"], is_active=True).first()
+    if user is None or user.email != notice.context["old_address"]:
+        return None
+    is_live = notice.objected_at is None and now < notice.created_at + LIFE
+    return Change(notice, user) if is_live else None
+
+
+@transaction.atomic
+def confirm(*, change: Change, now: datetime) -> bool:
+    """Note that a mailbox confirmed; return whether the address changed, or one is still awaited.
+
+    :raises NotChangeable: if the new address has become somebody's meanwhile.
+    """
+    user = User.objects.select_for_update().get(pk=change.user.pk)
+    Notice.objects.filter(pk=change.notice.pk).update(objected_at=now)
+    open_others = Notice.objects.filter(
+        kind__in=KINDS, context__change=change.notice.context["change"], objected_at=None
+    )
+    if open_others.exists():
+        return False
+    _change(user, change, now=now)
+    return True
+
+
+def _change(user: User, change: Change, *, now: datetime) -> None:
+    user.email, user.mailbox_nonce = change.new, random_value()
+    user.stamp, user.ended_reason, user.mail_failed_at = random_value(), EndReason.ADDRESS, None
+    try:
+        with transaction.atomic():
+            user.save(
+                update_fields=["email", "mailbox_nonce", "stamp", "ended_reason", "mail_failed_at"]
+            )
+    except IntegrityError:
+        raise NotChangeable("This address can't be used.") from None
+    for recipient in (change.old, change.new):
+        mail.owe_many([_told(user, recipient, change, now=now)])
+    audit.record(
+        Event.EMAIL_CHANGED,
+        actor=user,
+        subject=user,
+        before={"address": keys.pseudonym(change.old)},
+        after={"address": keys.pseudonym(change.new)},
+        now=now,
+    )
+
+
+def _told(user: User, recipient: str, change: Change, *, now: datetime) -> Notice:
+    context = {"old_address": change.old, "new_address": change.new, "at": now.isoformat()}
+    notice = mail.prepared(
+        "address_changed",
+        to=recipient,
+        occasion=str(change.notice.context["change"]),
+        context=context,
+        now=now,
+    )
+    notice.user = user
+    return notice

@@ -1,0 +1,52 @@
+"""Figures for monitoring: what is waiting, what failed, how long it has been so."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Min
+
+from accounts.models import AuditHead, Notice
+from accounts.records import NoticeState
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One gauge, in the words of Prometheus."""
+
+    name: str
+    help: str
+    value: float
+    labels: str = ""
+
+
+def collect(*, now: datetime) -> list[Figure]:
+    counted = Notice.objects.values_list("state").annotate(Count("pk"))
+    states = dict(counted.order_by())
+    oldest = Notice.objects.filter(state=NoticeState.OWED).aggregate(at=Min("created_at"))["at"]
+    head = AuditHead.objects.filter(pk=1).first()
+    found = [
+        Figure(
+            "gatehouse_notices",
+            "Mails by state.",
+            states.get(state.value, 0),
+            f'{{state="{state.value}"}}',
+        )
+        for state in NoticeState
+    ]
+    waited = (now - oldest).total_seconds() if oldest else 0.0
+    found.append(Figure("gatehouse_notice_wait_seconds", "Age of the oldest mail owed.", waited))
+    found.append(Figure("gatehouse_audit_rows", "Rows of the audit.", head.count if head else 0))
+    return found
+
+
+def as_text(figures: Iterable[Figure]) -> str:
+    lines: list[str] = []
+    named: set[str] = set()
+    for figure in figures:
+        if figure.name not in named:
+            named.add(figure.name)
+            lines.append(f"# HELP {figure.name} {figure.help}")
+            lines.append(f"# TYPE {figure.name} gauge")
+        lines.append(f"{figure.name}{figure.labels} {figure.value:g}")
+    return "\n".join(lines) + "\n"

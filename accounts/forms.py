@@ -1,0 +1,135 @@
+"""The forms of this app. Field names are part of the stable surface."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChangeForm
+from django.contrib.auth.password_validation import (
+    password_validators_help_text_html,
+    validate_password,
+)
+
+from accounts.emails import canonical_email
+from accounts.models import Role, User
+
+EMAIL_LENGTH = 254
+
+
+class EmailField(forms.EmailField):
+    """An address in the one spelling that is stored."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", EMAIL_LENGTH)
+        super().__init__(**kwargs)
+
+    def to_python(self, value: Any) -> str:
+        return canonical_email(str(super().to_python(value) or ""))
+
+
+class LoginForm(forms.Form):
+    email = EmailField(
+        label="Email address",
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label="Password",
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    next = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
+
+
+class InviteForm(forms.Form):
+    email = EmailField(
+        label="Email address", widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )
+    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.MEMBER)
+
+    def __init__(self, *args: Any, may_make_owner: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_make_owner:
+            choices = [choice for choice in Role.choices if choice[0] != Role.OWNER]
+            self.fields["role"].choices = choices  # type: ignore[attr-defined]
+
+    @property
+    def roles(self) -> list[tuple[str, str]]:
+        """The roles that this person may give."""
+        return list(self.fields["role"].choices)  # type: ignore[attr-defined]
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices)
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
+    name = forms.CharField(
+        label="Name",
+        required=False,
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    language = forms.ChoiceField(label="Language", choices=settings.LANGUAGES)
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        help_text="Mails and pages tell times in it.",
+        choices=[(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+    )
+
+    class Meta:
+        model = User
+        fields = ("name", "language", "time_zone")
+
+
+class EmailChangeForm(forms.Form):
+    email = EmailField(
+        label="New email address", widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+
+
+class PasswordChangeForm(DjangoPasswordChangeForm):
+    """Django's form: the old password, and the new one twice."""
+
+
+class NewPersonForm(forms.Form):
+    """Who comes by an invitation and has no sign-in yet."""
+
+    name = forms.CharField(
+        label="Your name",
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label="Choose a password",
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=password_validators_help_text_html,
+    )
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("password"):
+            person = User(email=self.email, name=cleaned.get("name", ""))
+            try:
+                validate_password(cleaned["password"], person)
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+        return cleaned
+
+
+class ResetForm(forms.Form):
+    email = EmailField(
+        label="Email address",
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+
+
+class DeleteForm(forms.Form):
+    """Deleting asks for nothing but the press of the button; the gate asked for fresh proof."""

@@ -1,0 +1,124 @@
+"""Invite, revoke, find. Joining is decided one app higher, where the requirement is known."""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from datetime import datetime
+
+from django.db import transaction
+from django.urls import reverse
+
+from accounts import audit, keys, mail
+from accounts.audit import Event
+from accounts.emails import canonical_email
+from accounts.models import INVITATION_LIFE, Account, Invitation, Membership, User
+
+
+class NotInvitable(Exception):
+    """The invitation can't be made; the text says why."""
+
+
+def _token(invitation: Invitation) -> str:
+    """256 bits, derived from the row under a server key: the row alone opens nothing."""
+    made = keys.mac("invitation", invitation.nonce, invitation.email)
+    return urlsafe_b64encode(made).decode().rstrip("=")
+
+
+def hash_token(token: str) -> str:
+    """Return how a token is stored; plain SHA-256 does, as it holds 256 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@transaction.atomic
+def invite(*, account: Account, email: str, role: str, actor: User, now: datetime) -> Invitation:
+    """Invite ``email``; an open invitation to it is replaced, and its link is dead.
+
+    :raises NotInvitable: for a member.
+    """
+    email = canonical_email(email)
+    Account.objects.select_for_update().get(pk=account.pk)
+    if Membership.objects.filter(account=account, user__email=email).exists():
+        raise NotInvitable("This person is already a member.")
+    Invitation.objects.open().filter(account=account, email=email).update(revoked_at=now)
+    invitation = Invitation(
+        account=account,
+        email=email,
+        role=role,
+        invited_by=actor,
+        nonce=secrets.token_urlsafe(32),
+        created_at=now,
+        expires_at=now + INVITATION_LIFE,
+    )
+    invitation.token_hash = hash_token(_token(invitation))
+    invitation.save()
+    _owe_mail(invitation, actor, now=now)
+    audit.record(
+        Event.INVITED,
+        actor=actor,
+        account=account,
+        after={"role": role, "person": keys.pseudonym(email)},
+        now=now,
+    )
+    return invitation
+
+
+def _owe_mail(invitation: Invitation, actor: User, *, now: datetime) -> None:
+    # A person who has a sign-in is written to in the person's language and time zone.
+    known = User.objects.filter(email=invitation.email, is_active=True).first()
+    mail.owe(
+        "invitation",
+        to=known or invitation.email,
+        occasion=f"invitation:{invitation.pk}",
+        account=invitation.account,
+        context={
+            "account": invitation.account.name,
+            "slug": invitation.account.slug,
+            "inviter": actor.get_full_name(),
+            "role": invitation.get_role_display(),
+            "invitation": invitation.pk,
+            "expires": invitation.expires_at.isoformat(),
+        },
+        now=now,
+    )
+
+
+@transaction.atomic
+def revoke(*, invitation: Invitation, actor: User, now: datetime) -> None:
+    if Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=now):
+        audit.record(
+            Event.INVITATION_REVOKED,
+            actor=actor,
+            account=invitation.account,
+            before={"person": keys.pseudonym(invitation.email)},
+            now=now,
+        )
+
+
+def find(token: str) -> Invitation | None:
+    """Return the invitation of a link, whatever its state; None for a link that never was."""
+    return (
+        Invitation.objects.select_related("account", "invited_by")
+        .filter(token_hash=hash_token(token))
+        .first()
+    )
+
+
+def link_of(pk: int) -> str:
+    """Return the full link of an invitation, for its mail."""
+    invitation = Invitation.objects.get(pk=pk)
+    return mail.absolute(reverse("invitation", args=[_token(invitation)]))
+
+
+def is_open(pk: int, *, now: datetime) -> bool:
+    return Invitation.objects.open().filter(pk=pk, expires_at__gt=now).exists()
+
+
+def is_vouched_for(invitation: Invitation) -> bool:
+    """Whether the inviter may still invite: whoever was removed or demoted vouches for nobody."""
+    inviter = invitation.invited_by
+    if inviter is None or not inviter.is_active:
+        return False
+    if inviter.is_bound_staff:
+        return True
+    managers = Membership.objects.managers().filter(account=invitation.account)
+    return managers.filter(user=inviter).exists()

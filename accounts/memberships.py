@@ -1,0 +1,118 @@
+"""Add, change, remove: who belongs to an account. An account always keeps an active owner."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.audit import Event
+from accounts.models import Account, Membership, Role, User
+
+
+class LastOwner(Exception):
+    """The change would leave the account without an active owner."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(
+            f"{account.name} needs an owner. Make somebody else an owner first; "
+            "then you can try this again."
+        )
+        self.account = account
+
+
+class NotAllowed(Exception):
+    """This person may not make this change; the text says why."""
+
+
+def _locked(account: Account) -> Account:
+    """Take the lock under which the account's owners are counted."""
+    return Account.objects.select_for_update().get(pk=account.pk)
+
+
+def check_owner_remains(account: Account, *, without: User) -> None:
+    """Check, under the account's lock, that another active owner is left.
+
+    :raises LastOwner: if there is none.
+    """
+    owners = Membership.objects.owners().filter(account=account)
+    if owners.filter(user=without).exists() and not owners.exclude(user=without).exists():
+        raise LastOwner(account)
+
+
+def may_manage(actor: User, account: Account) -> bool:
+    return Membership.objects.managers().filter(account=account, user=actor).exists()
+
+
+@transaction.atomic
+def add(
+    *, account: Account, user: User, role: str, actor: User | None, now: datetime
+) -> Membership:
+    """Make ``user`` a member from ``now``; who is one already stays as is."""
+    membership, is_new = Membership.objects.get_or_create(
+        account=account, user=user, defaults={"role": role, "joined_at": now}
+    )
+    if is_new:
+        audit.record(
+            Event.JOINED,
+            actor=actor or user,
+            subject=user,
+            account=account,
+            after={"role": role},
+            now=now,
+        )
+    return membership
+
+
+@transaction.atomic
+def remove(*, membership: Membership, actor: User, now: datetime) -> None:
+    """Take a person out of an account, or let the person go.
+
+    :raises LastOwner: if nobody would be left to own it.
+    :raises NotAllowed: if an admin would remove an owner.
+    """
+    account = _locked(membership.account)
+    if actor.pk != membership.user_id:
+        _check_rank(actor, membership)
+    check_owner_remains(account, without=membership.user)
+    Membership.objects.filter(pk=membership.pk).delete()
+    is_own = actor.pk == membership.user_id
+    audit.record(
+        Event.LEFT if is_own else Event.MEMBER_REMOVED,
+        actor=actor,
+        subject=membership.user,
+        account=account,
+        before={"role": membership.role},
+        now=now,
+    )
+
+
+@transaction.atomic
+def change_role(*, membership: Membership, role: str, actor: User, now: datetime) -> None:
+    """Give a member another role.
+
+    :raises LastOwner: if nobody would be left to own the account.
+    :raises NotAllowed: if an admin would make or unmake an owner.
+    """
+    account = _locked(membership.account)
+    _check_rank(actor, membership, role=role)
+    if role != Role.OWNER:
+        check_owner_remains(account, without=membership.user)
+    Membership.objects.filter(pk=membership.pk).update(role=role)
+    audit.record(
+        Event.ROLE_CHANGED,
+        actor=actor,
+        subject=membership.user,
+        account=account,
+        before={"role": membership.role},
+        after={"role": role},
+        now=now,
+    )
+
+
+def _check_rank(actor: User, membership: Membership, *, role: str = "") -> None:
+    acting = Membership.objects.managers().filter(account=membership.account_id, user=actor).first()
+    if acting is None and not actor.is_bound_staff:
+        raise NotAllowed("Only owners and admins manage members.")
+    touches_owner = Role.OWNER in {membership.role, role}
+    if touches_owner and not (actor.is_bound_staff or (acting and acting.is_owner)):
+        raise NotAllowed("Only an owner can change who owns the account.")

@@ -1,0 +1,56 @@
+"""“It wasn't me”: what the recipient of a mail can stop, without signing in."""
+
+import hmac
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from accounts import audit, keys, sessions
+from accounts.audit import Event
+from accounts.mail import not_me_token
+from accounts.models import Notice, User, random_value
+
+LIFE = timedelta(hours=72)
+MOST_DIGITS = 18  # of a 64-bit key
+
+
+def find(token: str, *, now: datetime) -> Notice | None:
+    """Return the notice that ``token`` objects to, while it works: 72 hours, and once."""
+    number = token.partition("-")[0]
+    if not number.isascii() or not number.isdigit() or len(number) > MOST_DIGITS:
+        return None
+    notice = Notice.objects.select_related("user").filter(pk=int(number)).first()
+    if notice is None or notice.user is None:
+        return None
+    if not hmac.compare_digest(not_me_token(notice).encode(), token.encode()):
+        return None
+    is_live = notice.objected_at is None and now < notice.created_at + LIFE
+    return notice if is_live else None
+
+
+def old_address(notice: Notice) -> str:
+    """Return the address that an objection brings back; empty where it is about something else.
+
+    Only the old mailbox can: the new one may be the thief's.
+    """
+    old = str(notice.context.get("old_address", ""))
+    return old if notice.kind == "address_changed" and notice.recipient == old else ""
+
+
+@transaction.atomic
+def act(notice: Notice, *, now: datetime) -> None:
+    """End every session of the person, void the password, and bring a changed address back."""
+    if notice.user_id is None or not Notice.objects.filter(pk=notice.pk, objected_at=None).update(
+        objected_at=now
+    ):
+        return
+    user = User.objects.select_for_update().get(pk=notice.user_id)
+    before = {"address": keys.pseudonym(user.email)}
+    restored = old_address(notice)
+    if restored and not User.objects.filter(email=restored).exclude(pk=user.pk).exists():
+        user.email, user.mailbox_nonce = restored, random_value()
+    # Whoever knows the password may be the reason for the objection.
+    user.set_unusable_password()
+    user.save(update_fields=["email", "mailbox_nonce", "password"])
+    sessions.end_everything(user)
+    audit.record(Event.NOT_ME, subject=user, before=before, after={"mail": notice.kind}, now=now)

@@ -1,0 +1,67 @@
+"""Change and reset a password. A reset never signs in and never skips a second factor."""
+
+from datetime import datetime
+
+from django.contrib.auth.tokens import default_token_generator
+from django.db import transaction
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from accounts import audit, mail
+from accounts.audit import Event
+from accounts.emails import canonical_email
+from accounts.models import EndReason, User, random_value
+
+WAIT_MINUTES = 2
+
+
+@transaction.atomic
+def ask_for_reset(*, email: str, now: datetime) -> None:
+    """Owe the reset mail to whoever has ``email``; the same work and answer for an unknown one."""
+    user = User.objects.filter(email=canonical_email(email), is_active=True).first()
+    if user is None:
+        return
+    # One mail for each span of some minutes, however often the button is pressed.
+    span = int(now.timestamp()) // (60 * WAIT_MINUTES)
+    mail.owe("password_reset", to=user, occasion=f"span:{span}", now=now)
+    audit.record(Event.PASSWORD_RESET_ASKED, subject=user, now=now)
+
+
+def reset_link(user: User) -> str:
+    """Return the full address that lets ``user`` choose a password, for one hour and one use."""
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    token = default_token_generator.make_token(user)
+    return mail.absolute(reverse("password_reset_confirm", args=[uid, token]))
+
+
+@transaction.atomic
+def reset_password(*, user: User, password: str, now: datetime) -> None:
+    """Set a password that was chosen through a mailed link; every session ends.
+
+    It also lifts the day's limit of failed codes: whoever reads the mailbox is no guesser.
+    """
+    user.password_reset_at = now
+    _set(user, password, EndReason.PASSWORD)
+    user.save(update_fields=["password_reset_at"])
+    _tell(user, now=now)
+    audit.record(Event.PASSWORD_RESET, actor=user, subject=user, now=now)
+
+
+@transaction.atomic
+def change_password(*, user: User, password: str, now: datetime) -> None:
+    """Set a password that its person changed; the caller lets the acting session live on."""
+    _set(user, password, EndReason.PASSWORD)
+    _tell(user, now=now)
+    audit.record(Event.PASSWORD_CHANGED, actor=user, subject=user, now=now)
+
+
+def _set(user: User, password: str, reason: EndReason) -> None:
+    user.set_password(password)
+    user.stamp, user.ended_reason = random_value(), reason
+    user.save(update_fields=["password", "stamp", "ended_reason"])
+
+
+def _tell(user: User, *, now: datetime) -> None:
+    occasion = now.isoformat()
+    mail.owe("password_changed", to=user, occasion=occasion, context={"at": occasion}, now=now)

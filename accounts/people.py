@@ -1,0 +1,60 @@
+"""Make and delete sign-ins."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import audit, memberships
+from accounts.audit import Event
+from accounts.models import Account, Membership, Role, User
+
+
+@transaction.atomic
+def create(
+    *, email: str, name: str = "", password: str | None = None, actor: User | None, now: datetime
+) -> User:
+    """Make a sign-in.
+
+    :raises django.db.IntegrityError: if the address has one.
+    """
+    user = User.objects.create_user(email=email, name=name, password=password, joined_at=now)
+    audit.record(Event.PERSON_ADDED, actor=actor or user, subject=user, now=now)
+    return user
+
+
+def owned_alone(user: User) -> list[Account]:
+    """Return the accounts that would be left without an active owner."""
+    owned = Account.objects.filter(memberships__user=user, memberships__role=Role.OWNER)
+    return [
+        account
+        for account in owned
+        if not Membership.objects.owners().filter(account=account).exclude(user=user).exists()
+    ]
+
+
+@transaction.atomic
+def delete(*, user: User, now: datetime) -> None:
+    """Delete a sign-in with its devices, sessions and memberships; the audit keeps pseudonyms.
+
+    :raises accounts.memberships.LastOwner: while an account would be left without an owner.
+    """
+    _check_owners_remain(user)
+    audit.record(Event.PERSON_DELETED, actor=user, subject=user, now=now)
+    user.delete()
+
+
+@transaction.atomic
+def deactivate(*, user: User, actor: User | None, now: datetime) -> None:
+    """Keep a person out; their sessions end with the next request.
+
+    :raises accounts.memberships.LastOwner: while an account would be left without an owner.
+    """
+    _check_owners_remain(user)
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    audit.record(Event.PERSON_DELETED, actor=actor, subject=user, after={"active": False}, now=now)
+
+
+def _check_owners_remain(user: User) -> None:
+    owned = Account.objects.filter(memberships__user=user, memberships__role=Role.OWNER)
+    for account in owned.select_for_update().order_by("pk"):
+        memberships.check_owner_remains(account, without=user)

@@ -1,0 +1,119 @@
+"""What a session says of its sign-in: under which stamp, by which door, what was proved when.
+
+Typed access to plain JSON values; the session store repeats some of them in columns.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+from django.middleware.csrf import rotate_token
+
+from accounts.client import address_of
+from accounts.models import User
+from accounts.purposes import Fresh
+
+FRESH_FOR = timedelta(minutes=10)
+AGENT_LENGTH = 200
+
+
+class FactorKind(StrEnum):
+    DEVICE = "device"
+    BACKUP = "backup"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """What the gate reads of a signed-in session."""
+
+    stamp: str
+    is_verified: bool
+    method: str
+    born_at: datetime
+    seen_at: datetime
+    sso: tuple[int, ...] = ()
+
+
+def _instant(session: SessionBase, name: str) -> datetime | None:
+    value = session.get(name)
+    return datetime.fromisoformat(value) if value else None
+
+
+def read(session: SessionBase) -> SessionState | None:
+    """Return the state of a signed-in session; None where a part is missing."""
+    born_at = _instant(session, "born_at")
+    if born_at is None or "stamp" not in session:
+        return None
+    return SessionState(
+        stamp=session["stamp"],
+        is_verified=session.get("verified", False),
+        method=session.get("method", ""),
+        born_at=born_at,
+        seen_at=_instant(session, "seen_at") or born_at,
+        sso=tuple(session.get("sso", ())),
+    )
+
+
+def begin(
+    request: HttpRequest,
+    *,
+    stamp: str,
+    verified: bool,
+    method: str,
+    factor: FactorKind | None,
+    now: datetime,
+) -> None:
+    """Write down how this session was signed in; straight after ``login()``."""
+    session = request.session
+    session["stamp"] = stamp
+    session["verified"] = verified
+    session["method"] = method
+    session["born_at"] = session["seen_at"] = now.isoformat()
+    session["address"] = address_of(request)
+    session["agent"] = request.headers.get("User-Agent", "")[:AGENT_LENGTH]
+    mark_proof(request, now=now, factor=factor)
+
+
+def mark_proof(request: HttpRequest, *, now: datetime, factor: FactorKind | None) -> None:
+    """The password, and ``factor`` if any, were given just now."""
+    request.session["password_at"] = now.isoformat()
+    request.session["factor_at"] = now.isoformat() if factor else None
+    request.session["factor_kind"] = str(factor) if factor else None
+
+
+def mark_seen(request: HttpRequest, *, now: datetime) -> None:
+    request.session["seen_at"] = now.isoformat()
+
+
+def adopt(request: HttpRequest, *, user: User, verified: bool, now: datetime) -> None:
+    """Let the acting session live on under ``user``'s new stamp; its key and token rotate."""
+    request.session.cycle_key()
+    rotate_token(request)
+    request.session["stamp"] = user.stamp
+    request.session["verified"] = verified
+    mark_seen(request, now=now)
+
+
+def is_fresh(request: HttpRequest, fresh: Fresh, *, has_device: bool, now: datetime) -> bool:
+    """Whether what ``fresh`` asks for was given within the last ten minutes.
+
+    ``has_device`` says whether the person has a device that verifies at all: who has none can
+    only be asked for the password, and is refused where a device is demanded.
+    """
+    password_at = _instant(request.session, "password_at")
+    if password_at is None or now - password_at >= FRESH_FOR:
+        return False
+    if not has_device:
+        return fresh is not Fresh.STRONG
+    factor_at = _instant(request.session, "factor_at")
+    if factor_at is None or now - factor_at >= FRESH_FOR:
+        return False
+    return fresh is Fresh.FACTOR or request.session.get("factor_kind") == FactorKind.DEVICE
+
+
+def gave_factor(request: HttpRequest, *, now: datetime) -> bool:
+    """Whether a factor, a backup code included, was given within the last ten minutes."""
+    factor_at = _instant(request.session, "factor_at")
+    return factor_at is not None and now - factor_at < FRESH_FOR

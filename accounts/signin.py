@@ -1,0 +1,191 @@
+"""Right password in, pending sign-in out.
+
+A half-finished sign-in is a note in an anonymous session. It holds no password and no code, and
+it decides nothing: each step asks the database again what the person must do.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import rotate_token
+from django.urls import resolve, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import audit, throttle
+from accounts.audit import Event
+from accounts.client import address_of
+from accounts.emails import canonical_email
+from accounts.models import User
+
+KEY = "pending"
+LINK_KEY = "mailbox_link"
+
+
+class PendingStep(StrEnum):
+    CHALLENGE = "challenge"
+    ENROL = "enrol"
+
+
+LIFE = {
+    PendingStep.CHALLENGE: timedelta(minutes=10),
+    PendingStep.ENROL: timedelta(minutes=30),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A sign-in between its first step and its last."""
+
+    user_id: int
+    attempt: str
+    step: PendingStep
+    entered_at: datetime  # when it came to this step; its life counts from here
+    next: str
+    method: str
+    stamp: str  # as read before the password was checked; the session will live under it
+    mailbox_proved: bool = False
+    invitation: int | None = None
+    sso: tuple[int, ...] = ()
+
+    def is_over(self, *, now: datetime) -> bool:
+        return now - self.entered_at >= LIFE[self.step]
+
+
+class WrongPassword(Exception):
+    """No person has this address and password; never says which of the two was wrong."""
+
+
+def read(request: HttpRequest, *, now: datetime) -> Pending | None:
+    """Return the pending sign-in of this browser while it lives."""
+    note = request.session.get(KEY)
+    if not note:
+        return None
+    pending = Pending(
+        **{
+            **note,
+            "step": PendingStep(note["step"]),
+            "entered_at": datetime.fromisoformat(note["entered_at"]),
+            "sso": tuple(note["sso"]),
+        }
+    )
+    return None if pending.is_over(now=now) else pending
+
+
+def write(request: HttpRequest, pending: Pending) -> None:
+    note: dict[str, Any] = asdict(pending)
+    note["entered_at"] = pending.entered_at.isoformat()
+    request.session[KEY] = note
+    request.pending = pending  # type: ignore[attr-defined]
+
+
+def drop(request: HttpRequest) -> None:
+    request.session.pop(KEY, None)
+    request.pending = None  # type: ignore[attr-defined]
+
+
+def enter(request: HttpRequest, pending: Pending, step: PendingStep, *, now: datetime) -> Pending:
+    """Move ``pending`` to ``step``; the step's own time starts when it is entered."""
+    if pending.step is step:
+        return pending
+    moved = replace(pending, step=step, entered_at=now)
+    write(request, moved)
+    return moved
+
+
+def prove_mailbox(request: HttpRequest, pending: Pending) -> Pending:
+    proved = replace(pending, mailbox_proved=True)
+    write(request, proved)
+    return proved
+
+
+@sensitive_variables("password")
+def check_password(request: HttpRequest, *, email: str, password: str, now: datetime) -> User:
+    """Return the person with this address and password.
+
+    :raises TooMany: before anything is checked, when the client address has spent its budget.
+    :raises WrongPassword: for a wrong password, an unknown address and a deactivated person alike.
+    """
+    address = address_of(request)
+    throttle.check_address(address, now=now)
+    user = authenticate(request, username=email, password=password)
+    if isinstance(user, User):
+        return user
+    throttle.note_failure(address, now=now)
+    known = User.objects.filter(email=canonical_email(email)).first()
+    audit.record(Event.SIGN_IN_FAILED, subject=known, now=now)
+    raise WrongPassword
+
+
+def begin(
+    request: HttpRequest,
+    user: User,
+    *,
+    next_url: str,
+    method: str,
+    now: datetime,
+    invitation: int | None = None,
+) -> Pending:
+    """Note that ``user`` passed the first step: a new session, a new CSRF token, nothing kept."""
+    proved = link_proves(request, user, now=now)
+    invitation = invitation or request.session.get("invitation")
+    request.session.flush()
+    rotate_token(request)
+    url = safe_next(request, next_url)
+    pending = replace(
+        prepare(user, next_url=url, method=method, now=now),
+        mailbox_proved=proved,
+        invitation=invitation,
+    )
+    write(request, pending)
+    return pending
+
+
+def prepare(user: User, *, next_url: str, method: str, now: datetime) -> Pending:
+    """Return a new sign-in of ``user`` at its first step, not written anywhere yet."""
+    return Pending(
+        user_id=user.pk,
+        attempt=secrets.token_urlsafe(16),
+        step=PendingStep.CHALLENGE,
+        entered_at=now,
+        next=next_url,
+        method=method,
+        stamp=user.stamp,
+    )
+
+
+def note_link(request: HttpRequest, user: User, *, now: datetime) -> None:
+    """Remember in this browser that ``user``'s mailbox was reached by the link in a mail."""
+    request.session[LINK_KEY] = {
+        "user": user.pk,
+        "nonce": user.mailbox_nonce,
+        "at": now.isoformat(),
+    }
+
+
+def link_proves(request: HttpRequest, user: User, *, now: datetime) -> bool:
+    """Whether this browser came by the link mailed to ``user`` within half an hour."""
+    note = request.session.get(LINK_KEY)
+    if not note or note["user"] != user.pk or note["nonce"] != user.mailbox_nonce:
+        return False
+    return now - datetime.fromisoformat(note["at"]) < LIFE[PendingStep.ENROL]
+
+
+def proceed(request: HttpRequest) -> HttpResponse:
+    """Ask the app above what comes next for this browser's sign-in, within the same request."""
+    view: Callable[..., HttpResponse] = resolve(reverse("continue")).func
+    return view(request)
+
+
+def safe_next(request: HttpRequest, url: str) -> str:
+    """Return ``url`` if it stays on this host, else the home page."""
+    stays = url_has_allowed_host_and_scheme(
+        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return url if stays and url.startswith("/") else reverse("home")

@@ -1,0 +1,110 @@
+"""Home, and an account's page: its members and invitations."""
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import resolve, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import invitations, memberships
+from accounts.forms import InviteForm, RoleForm
+from accounts.models import Account, Invitation, Membership, Role, User
+
+
+def person_of(request: HttpRequest) -> User:
+    """Return the signed-in person; the gate lets nobody else reach the views that ask."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
+
+
+def membership_of(request: HttpRequest, slug: str, *, manager: bool = False) -> Membership:
+    """Return the person's own membership; an account that is not theirs does not exist to them."""
+    mine = Membership.objects.select_related("account", "user")
+    found = get_object_or_404(mine, account__slug=slug, user=person_of(request))
+    if manager and not found.is_manager:
+        raise Http404
+    return found
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """My accounts, and the invitations that wait for me."""
+    person = person_of(request)
+    waiting = Invitation.objects.open().filter(email=person.email, expires_at__gt=timezone.now())
+    context = {
+        "memberships": person.memberships.select_related("account").order_by("account__name"),
+        "invitations": waiting.select_related("account", "invited_by"),
+    }
+    return render(request, "accounts/home.html", context)
+
+
+def open_invitations(account: Account) -> QuerySet[Invitation]:
+    """Return what managers see: invitations that can still be accepted."""
+    return (
+        Invitation.objects.open()
+        .filter(account=account, expires_at__gt=timezone.now())
+        .order_by("email")
+    )
+
+
+@require_POST
+def account_invite(request: HttpRequest, slug: str) -> HttpResponse:
+    membership = membership_of(request, slug, manager=True)
+    form = InviteForm(request.POST, may_make_owner=membership.is_owner)
+    if form.is_valid() and _invite(form, membership):
+        messages.success(request, f"{form.cleaned_data['email']} is invited, for seven days.")
+        return redirect("account", slug)
+    # The account's page, which belongs to the app above, shows the form with its errors.
+    request.invite_form = form  # type: ignore[attr-defined]
+    page: HttpResponse = resolve(reverse("account", args=[slug])).func(request, slug)
+    return page
+
+
+def _invite(form: InviteForm, membership: Membership) -> bool:
+    given = form.cleaned_data
+    try:
+        invitations.invite(
+            account=membership.account,
+            email=given["email"],
+            role=given["role"],
+            actor=membership.user,
+            now=timezone.now(),
+        )
+    except invitations.NotInvitable as error:
+        form.add_error("email", str(error))
+        return False
+    return True
+
+
+@require_POST
+def invitation_revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    membership = membership_of(request, slug, manager=True)
+    invitation = get_object_or_404(Invitation, pk=pk, account=membership.account)
+    invitations.revoke(invitation=invitation, actor=membership.user, now=timezone.now())
+    messages.success(request, f"The invitation of {invitation.email} is taken back.")
+    return redirect("account", slug)
+
+
+@require_POST
+def member_role(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    acting = membership_of(request, slug, manager=True)
+    membership = get_object_or_404(
+        Membership.objects.select_related("user", "account"), pk=pk, account=acting.account
+    )
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose a role.")
+        return redirect("account", slug)
+    role = form.cleaned_data["role"]
+    try:
+        memberships.change_role(
+            membership=membership, role=role, actor=acting.user, now=timezone.now()
+        )
+    except (memberships.LastOwner, memberships.NotAllowed) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{membership.user} is now {Role(role).label.lower()}.")
+    return redirect("account", slug)

@@ -1,0 +1,122 @@
+"""The password step, signing out, and the password reset."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import logout as end_session
+from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.views import PasswordResetConfirmView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import audit, passwords, signin, throttle
+from accounts.audit import Event
+from accounts.client import address_of
+from accounts.forms import LoginForm, ResetForm
+from accounts.models import User
+from accounts.purposes import Purpose, serves
+from accounts.throttle import TooMany
+
+WRONG = "That address and password don't belong together. Check both, and try again."
+
+
+@serves(Purpose.OPEN)
+@sensitive_post_parameters("password")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    """The first step: a right password leads on, within the same POST."""
+    now = timezone.now()
+    if request.user.is_authenticated and request.method != "POST":
+        return HttpResponseRedirect(signin.safe_next(request, request.GET.get("next", "")))
+    if request.method != "POST":
+        form = LoginForm(initial={"next": request.GET.get("next", "")})
+        return render(request, "accounts/login.html", {"form": form})
+    form = LoginForm(request.POST)
+    if not form.is_valid():
+        return render(request, "accounts/login.html", {"form": form})
+    given = form.cleaned_data
+    try:
+        user = signin.check_password(
+            request, email=given["email"], password=given["password"], now=now
+        )
+    except TooMany as error:
+        return too_many(request, "accounts/login.html", {"form": form}, error)
+    except signin.WrongPassword:
+        form.add_error(None, WRONG)
+        return render(request, "accounts/login.html", {"form": form})
+    signin.begin(request, user, next_url=given["next"], method="password", now=now)
+    return signin.proceed(request)
+
+
+def too_many(
+    request: HttpRequest, template: str, context: dict[str, Any], error: TooMany
+) -> HttpResponse:
+    """Answer 429: the page, with when to try again."""
+    context = {**context, "retry_at": error.retry_at}
+    response = render(request, template, context, status=429)
+    wait = max(timedelta(seconds=1), error.retry_at - timezone.now())
+    response["Retry-After"] = str(int(wait.total_seconds()) + 1)
+    return response
+
+
+@serves(Purpose.OPEN)
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    """End this browser's session; signing out of nothing is no error."""
+    url = signin.safe_next(request, request.POST.get("next", ""))
+    if isinstance(request.user, User):
+        audit.record(Event.SIGNED_OUT, actor=request.user, subject=request.user, now=timezone.now())
+    end_session(request)
+    return HttpResponseRedirect(url if url != reverse("home") else reverse("login"))
+
+
+@serves(Purpose.OPEN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def password_reset(request: HttpRequest) -> HttpResponse:
+    """Ask for the mail; the answer is the same for every address."""
+    form = ResetForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "accounts/password_reset.html", {"form": form})
+    now = timezone.now()
+    try:
+        throttle.check_address(address_of(request), now=now)
+    except TooMany as error:
+        return too_many(request, "accounts/password_reset.html", {"form": form}, error)
+    passwords.ask_for_reset(email=form.cleaned_data["email"], now=now)
+    return redirect("password_reset_done")
+
+
+@serves(Purpose.OPEN)
+@require_http_methods(["GET", "HEAD"])
+def password_reset_done(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/password_reset_done.html")
+
+
+class ResetConfirmView(PasswordResetConfirmView):
+    """Django's flow; the token leaves the address before the page is shown. Signs nobody in."""
+
+    template_name = "accounts/password_reset_confirm.html"
+    success_url = reverse_lazy("password_reset_complete")
+    post_reset_login = False
+
+    def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
+        now = timezone.now()
+        user = form.user
+        passwords.reset_password(user=user, password=form.cleaned_data["new_password1"], now=now)
+        self.request.session.flush()
+        return HttpResponseRedirect(str(self.success_url))
+
+
+password_reset_confirm = serves(Purpose.OPEN)(ResetConfirmView.as_view())
+
+
+@serves(Purpose.OPEN)
+@require_http_methods(["GET", "HEAD"])
+def password_reset_complete(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/password_reset_complete.html")

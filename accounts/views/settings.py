@@ -1,0 +1,157 @@
+"""My settings: profile, address, password, sessions, deleting the sign-in."""
+
+from django.contrib import messages
+from django.contrib.auth import logout as end_session
+from django.contrib.auth import update_session_auth_hash
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import addresses, audit, objections, passwords, people, session_state, sessions
+from accounts.audit import Event
+from accounts.forms import EmailChangeForm, PasswordChangeForm, ProfileForm
+from accounts.memberships import LastOwner
+from accounts.purposes import Fresh, Purpose, serves
+from accounts.views.account import person_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    form = ProfileForm(request.POST or None, instance=person_of(request))
+    if request.method == "POST" and form.is_valid():
+        form.instance.save(update_fields=["name", "language", "time_zone"])
+        messages.success(request, "Saved.")
+        return redirect("settings_profile")
+    return render(request, "accounts/settings_profile.html", {"form": form})
+
+
+@serves(Purpose.MEMBER, fresh=Fresh.FACTOR)
+@require_http_methods(["GET", "HEAD", "POST"])
+def email(request: HttpRequest) -> HttpResponse:
+    """Ask for a change of address; nothing changes before the new mailbox confirms."""
+    person, now = person_of(request), timezone.now()
+    needs_both = not session_state.gave_factor(request, now=now)
+    form = EmailChangeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            addresses.ask(
+                user=person, email=form.cleaned_data["email"], needs_both=needs_both, now=now
+            )
+        except addresses.NotChangeable as error:
+            form.add_error("email", str(error))
+        else:
+            messages.success(request, "Look into the new mailbox: a mail there asks to confirm.")
+            return redirect("settings_email")
+    context = {
+        "form": form,
+        "needs_both": needs_both,
+        "awaited": addresses.awaited(person, now=now),
+    }
+    return render(request, "accounts/settings_email.html", context)
+
+
+@serves(Purpose.OPEN)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """The mailed link: GET shows, POST changes."""
+    now = timezone.now()
+    template = "accounts/settings_email_confirm.html"
+    change = addresses.find(token, now=now)
+    if change is None:
+        return render(request, template, status=410)
+    if request.user.is_authenticated and request.user.pk != change.user.pk:
+        return render(request, template, status=403)
+    context = {"is_valid": True, "new_address": change.new, "old_address": change.old}
+    if request.method == "POST":
+        try:
+            is_done = addresses.confirm(change=change, now=now)
+        except addresses.NotChangeable as error:
+            messages.error(request, str(error))
+            return render(request, template, status=409)
+        if is_done and request.user.is_authenticated:
+            change.user.refresh_from_db()
+            state = session_state.read(request.session)
+            session_state.adopt(
+                request, user=change.user, verified=bool(state and state.is_verified), now=now
+            )
+        context = {**context, "is_done": is_done, "is_half": not is_done}
+    return render(request, template, context)
+
+
+@serves(Purpose.MEMBER, fresh=Fresh.FACTOR)
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def password(request: HttpRequest) -> HttpResponse:
+    person, now = person_of(request), timezone.now()
+    form = PasswordChangeForm(person, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        state = session_state.read(request.session)
+        person.refresh_from_db()
+        passwords.change_password(user=person, password=form.cleaned_data["new_password1"], now=now)
+        update_session_auth_hash(request, person)
+        session_state.adopt(
+            request, user=person, verified=bool(state and state.is_verified), now=now
+        )
+        messages.success(request, "Your password is changed. All other sign-ins have ended.")
+        return redirect("settings_password")
+    return render(request, "accounts/settings_password.html", {"form": form})
+
+
+@serves(Purpose.MEMBER, fresh=Fresh.FACTOR)
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest) -> HttpResponse:
+    """Delete the sign-in for good; not while an account would be left without an owner."""
+    person = person_of(request)
+    if request.method == "POST":
+        try:
+            people.delete(user=person, now=timezone.now())
+        except LastOwner as error:
+            messages.error(request, str(error))
+        else:
+            end_session(request)
+            return redirect("login")
+    context = {"sole_owner_of": [account.name for account in people.owned_alone(person)]}
+    return render(request, "accounts/settings_delete.html", context)
+
+
+@require_POST
+def session_end(request: HttpRequest, handle: str) -> HttpResponse:
+    """Sign out one of my other browsers."""
+    person, now = person_of(request), timezone.now()
+    for session in sessions.live_sessions(person, now=now):
+        if sessions.handle_of(session) == handle:
+            sessions.end_one(session)
+            audit.record(Event.SESSION_ENDED, actor=person, subject=person, now=now)
+            messages.success(request, "That browser is signed out.")
+    return redirect("security")
+
+
+@require_POST
+def sessions_end_all(request: HttpRequest) -> HttpResponse:
+    """Sign out everywhere, here too."""
+    person, now = person_of(request), timezone.now()
+    person.refresh_from_db()
+    sessions.end_everything(person)
+    audit.record(Event.SESSIONS_ENDED, actor=person, subject=person, now=now)
+    end_session(request)
+    return redirect("login")
+
+
+@serves(Purpose.OPEN)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def not_me(request: HttpRequest, token: str) -> HttpResponse:
+    """The link in a mail: GET shows what POST does."""
+    now = timezone.now()
+    notice = objections.find(token, now=now)
+    if notice is None:
+        return render(request, "accounts/not_me.html", status=410)
+    context = {"is_valid": True, "old_address": objections.old_address(notice)}
+    if request.method == "POST":
+        objections.act(notice, now=now)
+        context["is_done"] = True
+    return render(request, "accounts/not_me.html", context)
