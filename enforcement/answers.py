@@ -1,0 +1,53 @@
+"""How a refusal looks: a redirect for a page, JSON for anything else."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+
+from accounts.models import EndReason
+
+CODES = {
+    EndReason.DEADLINE: "signed_out_deadline",
+    EndReason.PASS_ENDED: "signed_out_pass_ended",
+    EndReason.CODE_NEEDED: "code_required",
+}
+SIGN_IN_REQUIRED = ("sign_in_required", "Sign in first.")
+REAUTHENTICATION = ("reauthentication_required", "Confirm that it is you first.")
+
+
+def is_page(request: HttpRequest) -> bool:
+    """Whether a person waits for this as a page, by what the browser itself says of it."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if mode:
+        return mode == "navigate"
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def next_of(request: HttpRequest) -> str:
+    """Return where to go on afterwards: the page for a GET; a form is not sent again."""
+    return request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("home")
+
+
+def to_sign_in(request: HttpRequest, *, ended: EndReason | None) -> HttpResponse:
+    """Refuse: send a page to sign-in, tell a background request why."""
+    if ended is None:
+        code, detail = SIGN_IN_REQUIRED
+    else:
+        code = CODES.get(ended, "signed_out")
+        detail = f"You were signed out because {ended.label}."
+    return refuse(request, reverse("login"), code=code, detail=detail)
+
+
+def to_reauthentication(request: HttpRequest) -> HttpResponse:
+    code, detail = REAUTHENTICATION
+    return refuse(request, reverse("reauthenticate"), code=code, detail=detail)
+
+
+def refuse(request: HttpRequest, path: str, *, code: str, detail: str) -> HttpResponse:
+    url = f"{path}?{urlencode({'next': next_of(request)})}"
+    if is_page(request):
+        return HttpResponseRedirect(url)
+    response = JsonResponse({"code": code, "detail": detail, "url": url}, status=401)
+    response["Cache-Control"] = "no-store"
+    return response

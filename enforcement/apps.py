@@ -1,0 +1,11 @@
+"""The app of the requirement: who must do what, by when, and what holds them to it."""
+
+from django.apps import AppConfig
+
+
+class EnforcementConfig(AppConfig):
+    name = "enforcement"
+    verbose_name = "Two-factor requirement"
+
+    def ready(self) -> None:
+        from enforcement import checks, mails, receivers  # noqa: F401, PLC0415 - they register

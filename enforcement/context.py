@@ -1,0 +1,67 @@
+"""Context processor: what every page knows of its person's obligation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from accounts.models import User
+from enforcement import visitor
+from enforcement.decision import Obligation
+from enforcement.standing import binding_accounts
+from twofactor import backup_codes
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What a page says above all else: of the ``window``, of a ``pass`` or of unsaved ``codes``."""
+
+    kind: str
+    url: str
+    until: datetime | None = None
+    accounts: tuple[str, ...] = ()
+    seconds_left: int = 0
+
+
+def gate(request: HttpRequest) -> dict[str, Any]:
+    """Nothing here asks the database before a template reads it."""
+    return {
+        "site_name": settings.TWO_FACTOR_ISSUER,
+        "obligation": getattr(request, "obligation", None),
+        "pending": getattr(request, "pending", None),
+        "ended": getattr(request, "ended", None),
+        "banner": SimpleLazyObject(lambda: banner_of(request, now=timezone.now())),
+        "may_administer": SimpleLazyObject(lambda: admin.site.has_permission(request)),
+    }
+
+
+def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:
+    """Return the banner of a signed-in person's page; None where nothing is to be said."""
+    if not hasattr(request, "session"):
+        return None
+    asking = visitor.of(request)
+    if asking.person is None or asking.obligation is None:
+        return None
+    if asking.obligation.is_on_pass or asking.obligation.is_ahead:
+        return _counting_down(asking.person, asking.obligation, now=now)
+    if asking.has_device and backup_codes.are_unsaved(asking.person):
+        return Banner(kind="codes", url=reverse("backup_codes"))
+    return None
+
+
+def _counting_down(person: User, obligation: Obligation, *, now: datetime) -> Banner:
+    until = obligation.until or now
+    names = binding_accounts(person).values_list("account__name", flat=True)
+    return Banner(
+        kind="pass" if obligation.is_on_pass else "window",
+        url=reverse("setup"),
+        until=until,
+        accounts=tuple(names),
+        seconds_left=max(0, int((until - now).total_seconds())),
+    )

@@ -1,0 +1,109 @@
+"""What a half-finished sign-in leads to: the same decision as the gate's, then code, set-up or in.
+
+Called by the gate on each request of a pending sign-in, and by the view that follows a password.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
+from django.urls import reverse
+
+from accounts import signin
+from accounts.models import User
+from accounts.signin import Pending, PendingStep
+from enforcement import passes, reader, visitor
+from enforcement.decision import Obligation, Step, decide
+from enforcement.standing import facts_of, joining_due_at, standing_of
+from enforcement.visitor import Visitor
+from twofactor import challenge
+
+LEADS_TO = {Step.CODE_NEEDED: PendingStep.CHALLENGE, Step.ENROL_NOW: PendingStep.ENROL}
+
+
+def load_person(request: HttpRequest, pending: Pending) -> User | None:
+    """Return the person half-way in, with facts; None where the sign-in has to start over."""
+    person = reader.read_person(pending.user_id, verified_stamp="")
+    if person is None or not person.is_active or person.stamp != pending.stamp:
+        return None
+    request.pending_user = person  # type: ignore[attr-defined]
+    return person
+
+
+def obligation_of(
+    request: HttpRequest, pending: Pending, person: User, *, now: datetime
+) -> Obligation:
+    joining = joining_due_at(pending.invitation, now=now)
+    standing = standing_of(person, facts_of(person), joining_due_at=joining)
+    found = decide(standing, now=now)
+    request.obligation = found  # type: ignore[attr-defined]
+    return found
+
+
+def next_step(request: HttpRequest, pending: Pending, *, now: datetime) -> PendingStep | None:
+    """Return the step that lies before this person; None when there is none, or no such person."""
+    person = load_person(request, pending)
+    if person is None:
+        return None
+    found = obligation_of(request, pending, person, now=now)
+    return LEADS_TO.get(found.step)
+
+
+def finish_or_restart(request: HttpRequest, pending: Pending, *, now: datetime) -> HttpResponse:
+    """Let in whom nothing holds up any more; send anybody else back to the password."""
+    person: User | None = getattr(request, "pending_user", None)
+    if person is None:
+        signin.drop(request)
+        return HttpResponseRedirect(reverse("login"))
+    challenge.complete(request, pending, verified=False, factor=None, now=now)
+    return HttpResponseRedirect(pending.next)
+
+
+def settle_first(pending: Pending, *, now: datetime) -> Pending:
+    """Settle a pass that ran out before anything else, so that nothing waits for a job.
+
+    Settling renews the stamp; the password was right, so this sign-in goes on under the new one.
+    """
+    person = User.objects.filter(pk=pending.user_id, stamp=pending.stamp).first()
+    if person is None or person.pass_until is None or now < person.pass_until:
+        return pending
+    passes.settle_pass(user=person, now=now)
+    return replace(pending, stamp=User.objects.values_list("stamp", flat=True).get(pk=person.pk))
+
+
+def follow(request: HttpRequest, *, now: datetime) -> HttpResponse:
+    """Lead the pending sign-in of this request to its next page, or in."""
+    pending: Pending | None = getattr(request, "pending", None)
+    if pending is None:
+        return HttpResponseRedirect(reverse("login"))
+    settled = settle_first(pending, now=now)
+    if settled is not pending:
+        signin.write(request, settled)
+    step = next_step(request, settled, now=now)
+    if step is None:
+        return finish_or_restart(request, settled, now=now)
+    signin.enter(request, settled, step, now=now)
+    page = "verify" if step is PendingStep.CHALLENGE else "setup"
+    return HttpResponseRedirect(reverse(page))
+
+
+def demote(
+    request: HttpRequest, asking: Visitor, *, mailbox_proved: bool, now: datetime
+) -> Pending:
+    """Turn a session whose deadline passed during set-up into a pending sign-in in set-up.
+
+    The set-up's own note stays, so the secret that was scanned stays good; all else is closed.
+    """
+    person = asking.signed_in_person()
+    for key in (auth.SESSION_KEY, auth.BACKEND_SESSION_KEY, auth.HASH_SESSION_KEY, "stamp"):
+        request.session.pop(key, None)
+    request.session.cycle_key()
+    rotate_token(request)
+    method = asking.state.method if asking.state else "password"
+    pending = signin.prepare(person, next_url=reverse("home"), method=method, now=now)
+    pending = replace(pending, step=PendingStep.ENROL, mailbox_proved=mailbox_proved)
+    signin.write(request, pending)
+    visitor.forget(request)
+    return pending

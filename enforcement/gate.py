@@ -1,0 +1,127 @@
+"""What the gate answers: let a request pass, or send it where it has to go.
+
+Called by the middleware for every resolved view but the machines'. None means: let it pass.
+"""
+
+from datetime import datetime, timedelta
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from accounts import session_state, signin
+from accounts.models import EndReason
+from accounts.purposes import Fresh, Purpose
+from accounts.signin import Pending, PendingStep
+from enforcement import answers, entrance, visitor
+from enforcement.visitor import Visitor
+from twofactor import setup_note
+
+# The purposes open at each step of a half-finished sign-in; leaving has a condition of its own.
+OPEN_AT = {
+    PendingStep.CHALLENGE: {Purpose.CHALLENGE, Purpose.ENTRANCE},
+    PendingStep.ENROL: {Purpose.ENROLMENT, Purpose.ENTRANCE},
+}
+PAGE_OF = {PendingStep.CHALLENGE: "verify", PendingStep.ENROL: "setup"}
+REASON_SHOWN_FOR = timedelta(minutes=10)
+SEEN_STEPS = 20  # activity is written down as often as a twentieth of the idle limit
+
+
+def answer(
+    request: HttpRequest, *, purpose: Purpose, fresh: Fresh | None, now: datetime
+) -> HttpResponse | None:
+    """Decide from who asks and what the view is for."""
+    asking = visitor.of(request)
+    if asking.person is None:
+        return _answer_half_way(request, purpose, now=now)
+    if asking.ended is not None:
+        return _answer_ended(request, asking, purpose, now=now)
+    return _answer_signed_in(request, asking, purpose, fresh, now=now)
+
+
+def _answer_signed_in(
+    request: HttpRequest, asking: Visitor, purpose: Purpose, fresh: Fresh | None, *, now: datetime
+) -> HttpResponse | None:
+    _note_activity(request, asking, now=now)
+    if purpose is Purpose.CHALLENGE:
+        return HttpResponseRedirect(reverse("home"))  # there is nothing left to ask
+    if fresh is None:
+        return None
+    if session_state.is_fresh(request, fresh, has_device=asking.can_verify, now=now):
+        return None
+    if fresh is Fresh.STRONG and not asking.can_verify:
+        return HttpResponseRedirect(reverse("setup"))
+    return answers.to_reauthentication(request)
+
+
+def _note_activity(request: HttpRequest, asking: Visitor, *, now: datetime) -> None:
+    """Write down now and then that a person, not a script, uses the session."""
+    if asking.state is None or asking.person is None or not answers.is_page(request):
+        return
+    idle, _ = visitor.limits(asking.person)
+    if now - asking.state.seen_at >= idle / SEEN_STEPS:
+        session_state.mark_seen(request, now=now)
+
+
+def _answer_ended(
+    request: HttpRequest, asking: Visitor, purpose: Purpose, *, now: datetime
+) -> HttpResponse | None:
+    if purpose is Purpose.ENROLMENT and asking.ended is EndReason.DEADLINE:
+        kept = setup_note.read(request.session, now=now)
+        if kept is not None and asking.person is not None:
+            pending = entrance.demote(request, asking, mailbox_proved=kept.mailbox_proved, now=now)
+            return _answer_pending(request, pending, purpose, now=now)
+    ended = _reason(request, asking, now=now)
+    if purpose is Purpose.OPEN:
+        request.ended = ended  # type: ignore[attr-defined]
+        return None
+    return answers.to_sign_in(request, ended=ended)
+
+
+def _reason(request: HttpRequest, asking: Visitor, *, now: datetime) -> EndReason | None:
+    """Return why the session ended; a page may show it for ten minutes from the first time."""
+    if not answers.is_page(request):
+        return asking.ended
+    shown = request.session.get("ended_at")
+    if shown is None:
+        request.session["ended_at"] = now.isoformat()
+    elif now - datetime.fromisoformat(shown) >= REASON_SHOWN_FOR:
+        request.session.flush()
+        return None
+    return asking.ended
+
+
+def _answer_half_way(
+    request: HttpRequest, purpose: Purpose, *, now: datetime
+) -> HttpResponse | None:
+    pending = _pending(request, now=now)
+    if pending is None:
+        if purpose is Purpose.OPEN:
+            return None
+        return answers.to_sign_in(request, ended=None)
+    request.pending = pending  # type: ignore[attr-defined]
+    if purpose is Purpose.OPEN:
+        return None
+    return _answer_pending(request, pending, purpose, now=now)
+
+
+def _pending(request: HttpRequest, *, now: datetime) -> Pending | None:
+    """Return the half-finished sign-in; reads no session where the browser sent none."""
+    if request.session.session_key is None:
+        return None
+    return signin.read(request, now=now)
+
+
+def _answer_pending(
+    request: HttpRequest, pending: Pending, purpose: Purpose, *, now: datetime
+) -> HttpResponse | None:
+    step = entrance.next_step(request, pending, now=now)
+    if step is None:
+        return entrance.finish_or_restart(request, pending, now=now)
+    pending = signin.enter(request, pending, step, now=now)
+    if purpose in OPEN_AT[step]:
+        return None
+    if purpose is Purpose.LEAVING and step is PendingStep.ENROL and pending.mailbox_proved:
+        return None
+    if not answers.is_page(request):
+        return answers.to_sign_in(request, ended=None)
+    return HttpResponseRedirect(reverse(PAGE_OF[step]))

@@ -1,0 +1,103 @@
+"""Accept an invitation: set-up stands inside, the membership is written last."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import invitations, mail, memberships
+from accounts.emails import canonical_email
+from accounts.models import Account, Invitation, Membership, User
+from enforcement import notices, policies
+from enforcement.decision import decide
+from enforcement.standing import facts_of, joining_due_at, standing_of
+
+
+class NotJoinable(Exception):
+    """The invitation opens nothing, to this person; the text says why."""
+
+
+class SetUpFirst(Exception):
+    """The account requires two-factor authentication, which this person has yet to set up."""
+
+
+def check_usable(invitation: Invitation | None, *, now: datetime) -> Invitation:
+    """Return the invitation while it can be accepted.
+
+    :raises NotJoinable: if it never was, is used, revoked or expired, or nobody vouches for it.
+    """
+    if invitation is None:
+        raise NotJoinable("This invitation does not exist. Ask for a new one.")
+    if invitation.accepted_at is not None:
+        raise NotJoinable("This invitation was already used. Sign in to see your accounts.")
+    if invitation.revoked_at is not None:
+        raise NotJoinable("This invitation was withdrawn. Ask for a new one.")
+    if now >= invitation.expires_at:
+        raise NotJoinable("This invitation has expired. Ask for a new one.")
+    if not invitations.is_vouched_for(invitation):
+        raise NotJoinable("Whoever invited you can no longer invite people. Ask for a new one.")
+    return invitation
+
+
+def must_set_up(user: User, invitation: Invitation, *, now: datetime) -> bool:
+    """Whether joining leads through set-up: the same decision as everywhere, joining included."""
+    due_at = joining_due_at(invitation.pk, now=now)
+    standing = standing_of(user, facts_of(user), joining_due_at=due_at)
+    return decide(standing, now=now).is_due
+
+
+@transaction.atomic
+def accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
+    """Make ``user`` a member as the invitation's row says; role and account come from there.
+
+    :raises NotJoinable: if the invitation is not open, or is somebody else's.
+    :raises SetUpFirst: if the account requires what the person has not set up.
+    """
+    locked = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
+    invitation = check_usable(locked, now=now)
+    if canonical_email(user.email) != invitation.email:
+        raise NotJoinable(f"This invitation is for {invitation.email}.")
+    if must_set_up(user, invitation, now=now):
+        raise SetUpFirst
+    membership = memberships.add(
+        account=invitation.account,
+        user=user,
+        role=invitation.role,
+        actor=invitation.invited_by,
+        now=now,
+    )
+    Invitation.objects.filter(pk=invitation.pk).update(accepted_at=now)
+    _tell_inviter(invitation, user, now=now)
+    return membership
+
+
+def _tell_inviter(invitation: Invitation, user: User, *, now: datetime) -> None:
+    if invitation.invited_by is None:
+        return
+    mail.owe(
+        "invitation_joined",
+        to=invitation.invited_by,
+        occasion=f"invitation:{invitation.pk}",
+        account=invitation.account,
+        context={
+            "account": invitation.account.name,
+            "slug": invitation.account.slug,
+            "member_name": user.get_full_name(),
+            "member_email": user.email,
+            "role": invitation.get_role_display(),
+        },
+        now=now,
+    )
+
+
+@transaction.atomic
+def add_by_hand(
+    *, user: User, account: Account, role: str, actor: User | None, now: datetime
+) -> Membership:
+    """Make ``user`` a member without an invitation; who has to set up is mailed so."""
+    membership = memberships.add(account=account, user=user, role=role, actor=actor, now=now)
+    policy = policies.current(account)
+    if policy is None or membership.joined_at <= policy.starts_at:
+        return membership
+    if decide(standing_of(user, facts_of(user)), now=now).must_act:
+        notices.owe_due_at_once(membership=membership, policy=policy, now=now)
+    return membership

@@ -1,0 +1,61 @@
+"""Leave an account or be taken out of it, and who is told."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import mail, memberships
+from accounts.models import Membership, User
+
+
+@transaction.atomic
+def leave(*, membership: Membership, now: datetime) -> None:
+    """Let a person go; person and owners are mailed.
+
+    :raises accounts.memberships.LastOwner: if nobody would be left to own the account.
+    """
+    memberships.remove(membership=membership, actor=membership.user, now=now)
+    occasion, context = _told(membership)
+    mail.owe("left_account", to=membership.user, occasion=occasion, context=context, now=now)
+    _tell_owners(membership, now=now)
+
+
+@transaction.atomic
+def remove(*, membership: Membership, actor: User, now: datetime) -> None:
+    """Take a person out; the person is mailed.
+
+    :raises accounts.memberships.LastOwner: if nobody would be left to own the account.
+    :raises accounts.memberships.NotAllowed: if ``actor`` may not.
+    """
+    memberships.remove(membership=membership, actor=actor, now=now)
+    occasion, context = _told(membership)
+    context["actor_name"] = actor.get_full_name()
+    mail.owe(
+        "removed_from_account", to=membership.user, occasion=occasion, context=context, now=now
+    )
+
+
+def _told(membership: Membership) -> tuple[str, dict[str, str]]:
+    context = {
+        "account": membership.account.name,
+        "slug": membership.account.slug,
+        "member_name": membership.user.get_full_name(),
+        "member_email": membership.user.email,
+    }
+    return f"membership:{membership.pk}", context
+
+
+def _tell_owners(membership: Membership, *, now: datetime) -> None:
+    occasion, context = _told(membership)
+    owners = Membership.objects.owners().filter(account=membership.account).select_related("user")
+    mail.owe_many(
+        mail.prepared(
+            "left_account_owners",
+            to=owner.user,
+            occasion=occasion,
+            account=membership.account,
+            context=context,
+            now=now,
+        )
+        for owner in owners
+    )

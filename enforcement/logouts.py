@@ -1,0 +1,138 @@
+"""At a deadline: carry out what the gate already decides, and tell whom it met.
+
+The gate refuses an overdue session by itself. This job makes it last (the stamp is renewed, so a
+session can't come back should the requirement end), and mails the people who were signed out.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts import audit, mail, sessions
+from accounts.audit import Entry, Event
+from accounts.models import EndReason, Membership, Session, User
+from enforcement import passes
+from enforcement.decision import Step, decide
+from enforcement.models import Pass, Policy
+from enforcement.notices import CHUNK, members_of
+from enforcement.standing import standings
+
+logger = logging.getLogger(__name__)
+
+
+def end_overdue_sessions(*, now: datetime) -> None:
+    """End the sessions of all who are overdue under a policy whose deadline has passed."""
+    due = Policy.objects.filter(ended_at=None, swept_at=None, deadline__lte=now)
+    for policy in due.select_related("account"):
+        _sweep(policy, now=now)
+
+
+def _sweep(policy: Policy, *, now: datetime) -> None:
+    members = Membership.objects.active().filter(
+        account=policy.account_id, joined_at__lte=policy.starts_at
+    )
+    keys = list(members.order_by("user").values_list("user", flat=True))
+    for start in range(0, len(keys), CHUNK):
+        _end_chunk(policy, keys[start : start + CHUNK], now=now)
+    with transaction.atomic():
+        if Policy.objects.filter(pk=policy.pk, swept_at=None).update(swept_at=now):
+            _tell_owners(policy, now=now)
+
+
+@transaction.atomic
+def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
+    """End the sessions of the overdue among ``keys``.
+
+    The lock comes first and the facts are read after it: who completes set-up at this moment
+    either holds the lock and is seen as enrolled, or waits and goes on under the new stamp.
+    """
+    people = User.objects.filter(pk__in=keys)
+    list(people.select_for_update().order_by("pk").values_list("pk"))
+    overdue = [
+        person
+        for person, standing in standings(people)
+        if decide(standing, now=now).step is Step.ENROL_NOW
+    ]
+    signed_in = _with_session(overdue, now=now)
+    sessions.renew_stamp(
+        User.objects.filter(pk__in=[person.pk for person in signed_in]), reason=EndReason.DEADLINE
+    )
+    context = {
+        "account": policy.account.name,
+        "slug": policy.account.slug,
+        "policy": policy.pk,
+        "deadline": policy.deadline.isoformat(),
+    }
+    mail.owe_many(
+        mail.prepared(
+            "signed_out",
+            to=person,
+            occasion=f"policy:{policy.pk}",
+            account=policy.account,
+            context=context,
+            now=now,
+        )
+        for person in signed_in
+    )
+    if signed_in:
+        audit.record_many(
+            (
+                Entry(event=Event.DEADLINE_PASSED, subject=person, account=policy.account)
+                for person in signed_in
+            ),
+            now=now,
+        )
+
+
+def _with_session(people: Iterable[User], *, now: datetime) -> list[User]:
+    """Return those of ``people`` who are signed in somewhere."""
+    by_key = {person.pk: person for person in people}
+    living = Session.objects.filter(
+        user_id__in=list(by_key), stamp=F("user__stamp"), expire_date__gt=now
+    ).exclude(method="sso")
+    return [by_key[key] for key in sorted(set(living.values_list("user_id", flat=True))) if key]
+
+
+def _tell_owners(policy: Policy, *, now: datetime) -> None:
+    """Tell the owners how it came out."""
+    done, missing = 0, []
+    for person, standing in members_of(policy):
+        if standing.has_device and standing.pass_until is None:
+            done += 1
+        else:
+            missing.append(person.get_full_name())
+    owners = Membership.objects.owners().filter(account=policy.account_id).select_related("user")
+    mail.owe_many(
+        mail.prepared(
+            "owner_result",
+            to=owner.user,
+            occasion=f"policy:{policy.pk}",
+            account=policy.account,
+            context={
+                "account": policy.account.name,
+                "slug": policy.account.slug,
+                "policy": policy.pk,
+                "deadline": policy.deadline.isoformat(),
+                "done": done,
+                "signed_out": len(missing),
+                "names": missing[:20],
+            },
+            now=now,
+        )
+        for owner in owners
+    )
+
+
+def settle_passes(*, now: datetime) -> None:
+    """Settle each pass that ran out; one that fails stops no other."""
+    over = Pass.objects.filter(closed_at=None, until__lte=now).select_related("user")
+    for active in over:
+        try:
+            passes.settle_pass(user=active.user, now=now)
+        except User.DoesNotExist:
+            continue  # deleted since the list was read, and the pass with it
+        except Exception:
+            logger.exception("Pass %s could not be settled; the next sweep tries again.", active.pk)

@@ -1,0 +1,94 @@
+"""The kinds of mail that this app owes: whether each is still owed, and the links it carries."""
+
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from accounts import invitations, mail
+from accounts.mail import Kind, absolute, register
+from accounts.models import Membership, Notice
+from enforcement.decision import decide
+from enforcement.models import Pass, Policy
+from enforcement.standing import standing_for
+from twofactor import mailbox
+
+
+def _period_runs(notice: Notice, now: datetime) -> bool:
+    """The period is open, and the person still belongs to the account."""
+    policy = Policy.objects.filter(pk=notice.context["policy"], ended_at=None).first()
+    if policy is None or notice.user is None or not notice.user.is_active:
+        return False
+    return Membership.objects.filter(account=policy.account_id, user=notice.user).exists()
+
+
+def _must_act(notice: Notice, now: datetime) -> bool:
+    if not _period_runs(notice, now) or notice.user is None:
+        return False
+    found = decide(standing_for(notice.user), now=now)
+    return found.must_act or found.is_on_pass
+
+
+def _pass_runs(notice: Notice, now: datetime) -> bool:
+    active = Pass.objects.filter(pk=notice.context["pass"]).first()
+    return active is not None and active.is_running(now=now)
+
+
+def _setup_link(notice: Notice, now: datetime) -> dict[str, Any]:
+    """The link that proves the mailbox: made here, so that no row or task holds its token."""
+    if notice.user is None:
+        return {}
+    return {"setup_url": mailbox.make_link(notice.user, now=now)}
+
+
+def _revoke_link(notice: Notice, now: datetime) -> dict[str, Any]:
+    return {**_setup_link(notice, now), "revoke_url": absolute(reverse("pass_end"))}
+
+
+def _revoke_for(notice: Notice, now: datetime) -> dict[str, Any]:
+    """The page on which an owner ends the pass of the person that the mail is about."""
+    return {"revoke_url": absolute(reverse("member_pass_end", args=[notice.context["pass"]]))}
+
+
+def _invitation(notice: Notice, now: datetime) -> dict[str, Any]:
+    return {"url": invitations.link_of(notice.context["invitation"])}
+
+
+def _invitation_open(notice: Notice, now: datetime) -> bool:
+    return invitations.is_open(notice.context["invitation"], now=now)
+
+
+APP = "enforcement"
+register(
+    Kind(name="requirement_must_act", app=APP, still_owed=_must_act, values=_setup_link),
+    Kind(name="requirement_ready", app=APP, still_owed=_period_runs),
+    Kind(name="requirement_exempt", app=APP, still_owed=_period_runs),
+    Kind(name="due_at_once", app=APP, still_owed=_must_act, values=_setup_link),
+    Kind(name="reminder_12h", app=APP, still_owed=_must_act, values=_setup_link),
+    Kind(name="reminder_1h", app=APP, still_owed=_must_act, values=_setup_link),
+    Kind(name="signed_out", app=APP, still_owed=_must_act, values=_setup_link),
+    Kind(name="owner_requirement_on", app=APP),
+    Kind(name="owner_requirement_off", app=APP),
+    Kind(name="owner_result", app=APP),
+    Kind(name="policy_support_switched", app=APP),
+    Kind(name="pass_asked", app=APP, offers_not_me=True),
+    Kind(name="pass_asked_admins", app=APP),
+    Kind(name="pass_granted", app=APP, values=_revoke_link),
+    Kind(name="pass_granted_owners", app=APP, values=_revoke_for),
+    Kind(name="pass_ending_1h", app=APP, still_owed=_pass_runs, values=_setup_link),
+    Kind(name="pass_ended", app=APP, values=_setup_link),
+    Kind(name="pass_ended_owners", app=APP),
+    Kind(name="pass_revoked", app=APP),
+    Kind(name="pass_revoked_owners", app=APP),
+    Kind(name="left_account", app=APP),
+    Kind(name="left_account_owners", app=APP),
+    Kind(name="invitation_joined", app=APP),
+)
+mail.register(
+    Kind(
+        name="invitation",
+        app="accounts",
+        still_owed=_invitation_open,
+        values=_invitation,
+    )
+)

@@ -1,0 +1,138 @@
+"""What is stored of the requirement: periods, passes, and requests for a pass.
+
+Nothing derived is stored: who is due, ready or signed out follows from these rows and the clock.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Account
+
+
+class Policy(models.Model):
+    """One period in which an account requires two-factor authentication."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="policies")
+    starts_at = models.DateTimeField(editable=False)
+    deadline = models.DateTimeField(
+        editable=False, help_text="Stored once; never computed again from the clock."
+    )
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.CharField(max_length=300, blank=True, help_text="Why support switched it.")
+    ended_at = models.DateTimeField(null=True, editable=False)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    announced_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the mails about its start were all owed."
+    )
+    reminded_12h_at = models.DateTimeField(null=True, editable=False)
+    reminded_1h_at = models.DateTimeField(null=True, editable=False)
+    swept_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the sessions of the overdue were ended."
+    )
+
+    class Meta:
+        verbose_name_plural = "policies"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(ended_at=None), name="one_open_policy"
+            ),
+            models.CheckConstraint(
+                condition=Q(deadline__gt=F("starts_at")), name="deadline_after_start"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["deadline"],
+                condition=Q(ended_at=None, swept_at=None),
+                name="policy_to_sweep",
+            ),
+            models.Index(
+                fields=["starts_at"],
+                condition=Q(ended_at=None, announced_at=None),
+                name="policy_to_announce",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} from {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class Closing(models.TextChoices):
+    """How a pass came to its end."""
+
+    RAN_OUT = "ran_out", "ran out"
+    REVOKED = "revoked", "revoked"
+    SET_UP = "set_up", "set-up completed"
+
+
+class Pass(models.Model):
+    """Leave for one person to work without a second factor, for a fixed time."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="passes"
+    )
+    granted_at = models.DateTimeField(editable=False)
+    until = models.DateTimeField(editable=False, help_text="Its end; can't be changed.")
+    granted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.CharField(max_length=300)
+    ticket = models.CharField(max_length=60, blank=True)
+    closed_at = models.DateTimeField(null=True, editable=False)
+    closed_as = models.CharField(max_length=8, choices=Closing, blank=True, editable=False)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        verbose_name_plural = "passes"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(closed_at=None), name="one_open_pass"
+            ),
+            models.CheckConstraint(
+                condition=Q(until__gt=F("granted_at")), name="pass_ends_after_grant"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["until"], condition=Q(closed_at=None), name="pass_to_settle"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} until {self.until:%Y-%m-%d %H:%M}"
+
+    def is_running(self, *, now: datetime) -> bool:
+        return self.closed_at is None and now < self.until
+
+
+class PassRequest(models.Model):
+    """A person who can use nothing asks for a pass; one open request per person."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pass_requests"
+    )
+    message = models.CharField(max_length=1000, blank=True)
+    asked_at = models.DateTimeField(editable=False)
+    endorsed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    endorsement = models.CharField(max_length=1000, blank=True)
+    closed_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(closed_at=None), name="one_open_request"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.asked_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,204 @@
+"""Which mails a requirement owes now: found from stored state, in chunks, as often as asked.
+
+Called by the sweep. Each mail is one row, unique per recipient, kind and period, so a job that
+runs twice, late or in parallel owes nothing twice; what is stale by the time it would be sent is
+dropped by ``enforcement.mails``.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import mail
+from accounts.models import Membership, Notice, User
+from enforcement.decision import Standing, decide
+from enforcement.models import Pass, Policy
+from enforcement.policies import name_of
+from enforcement.standing import standings
+
+CHUNK = 500
+LATE = timedelta(minutes=15)  # a reminder later than this is dropped
+REMINDERS = {
+    "reminder_12h": (timedelta(hours=12), "reminded_12h_at"),
+    "reminder_1h": (timedelta(hours=1), "reminded_1h_at"),
+}
+PASS_WARNING = timedelta(hours=1)
+
+
+class Outcome(StrEnum):
+    """What a requirement means for one member; the first that fits."""
+
+    ON_PASS = "on_pass"
+    READY = "ready"
+    EXEMPT = "exempt"
+    MUST_ACT = "must_act"
+
+
+MAIL_OF = {
+    Outcome.ON_PASS: "requirement_must_act",
+    Outcome.READY: "requirement_ready",
+    Outcome.EXEMPT: "requirement_exempt",
+    Outcome.MUST_ACT: "requirement_must_act",
+}
+
+
+def outcome_of(standing: Standing, *, now: datetime) -> Outcome:
+    """Return where a person stands towards a requirement, whatever its deadline."""
+    if decide(standing, now=now).is_on_pass:
+        return Outcome.ON_PASS
+    if standing.has_device and standing.pass_until is None:
+        return Outcome.READY
+    return Outcome.EXEMPT if standing.is_sso else Outcome.MUST_ACT
+
+
+def members_of(policy: Policy, *, in_window: bool = False) -> Iterator[tuple[User, Standing]]:
+    """Yield the active members of the policy's account; or those whom it gave a window."""
+    members = Membership.objects.active().filter(account=policy.account_id)
+    if in_window:
+        members = members.filter(joined_at__lte=policy.starts_at)
+    return standings(User.objects.filter(pk__in=members.values("user")).order_by("pk"))
+
+
+def announce(*, now: datetime) -> None:
+    """Owe the mails about each requirement that began and was not announced yet."""
+    for policy in Policy.objects.filter(ended_at=None, announced_at=None).select_related(
+        "account", "started_by"
+    ):
+        counts = _owe_to_members(policy, now=now)
+        with transaction.atomic():
+            _owe_to_owners(policy, counts, now=now)
+            Policy.objects.filter(pk=policy.pk).update(announced_at=now)
+
+
+def _owe_to_members(policy: Policy, *, now: datetime) -> Counter[Outcome]:
+    counts: Counter[Outcome] = Counter()
+    people = members_of(policy)
+    while chunk := list(islice(people, CHUNK)):
+        found = [(person, outcome_of(standing, now=now)) for person, standing in chunk]
+        counts.update(outcome for _, outcome in found)
+        mail.owe_many(
+            _about(policy, MAIL_OF[outcome], person, now=now) for person, outcome in found
+        )
+    return counts
+
+
+def _about(
+    policy: Policy, kind: str, person: User, *, now: datetime, drop_at: datetime | None = None
+) -> Notice:
+    return mail.prepared(
+        kind,
+        to=person,
+        occasion=f"policy:{policy.pk}",
+        account=policy.account,
+        context=_context(policy),
+        drop_at=drop_at,
+        now=now,
+    )
+
+
+def _context(policy: Policy) -> dict[str, Any]:
+    return {
+        "account": policy.account.name,
+        "slug": policy.account.slug,
+        "policy": policy.pk,
+        "deadline": policy.deadline.isoformat(),
+        "actor_name": name_of(policy.started_by),
+    }
+
+
+def _owe_to_owners(policy: Policy, counts: Counter[Outcome], *, now: datetime) -> None:
+    owners = Membership.objects.owners().filter(account=policy.account_id).select_related("user")
+    context = {
+        **_context(policy),
+        "must_act": counts[Outcome.MUST_ACT] + counts[Outcome.ON_PASS],
+        "ready": counts[Outcome.READY] + counts[Outcome.EXEMPT],
+    }
+    mail.owe_many(
+        mail.prepared(
+            "owner_requirement_on",
+            to=owner.user,
+            occasion=f"policy:{policy.pk}",
+            account=policy.account,
+            context=context,
+            now=now,
+        )
+        for owner in owners
+    )
+
+
+def remind(*, now: datetime) -> None:
+    """Owe the reminders whose time has come; who is later than fifteen minutes drops them."""
+    for kind, (before, mark) in REMINDERS.items():
+        due = Policy.objects.filter(
+            ended_at=None, deadline__lte=now + before, deadline__gt=now, **{mark: None}
+        )
+        for policy in due.select_related("account", "started_by"):
+            _remind(policy, kind, at=policy.deadline - before, now=now)
+            Policy.objects.filter(pk=policy.pk).update(**{mark: now})
+
+
+def _remind(policy: Policy, kind: str, *, at: datetime, now: datetime) -> None:
+    if at <= policy.starts_at or now >= at + LATE:
+        return
+    people = members_of(policy, in_window=True)
+    while chunk := list(islice(people, CHUNK)):
+        mail.owe_many(
+            _about(policy, kind, person, now=now, drop_at=at + LATE)
+            for person, standing in chunk
+            if decide(standing, now=now).must_act
+        )
+
+
+def warn_of_passes(*, now: datetime) -> None:
+    """Owe the mail that tells a person an hour ahead that the pass ends."""
+    if settings.TWO_FACTOR_PASS <= PASS_WARNING:
+        return
+    ending = Pass.objects.filter(
+        closed_at=None, until__gt=now, until__lte=now + PASS_WARNING
+    ).select_related("user")
+    for active in ending:
+        warned_at = active.until - PASS_WARNING
+        if now < warned_at + LATE:
+            mail.owe(
+                "pass_ending_1h",
+                to=active.user,
+                occasion=f"pass:{active.pk}",
+                context={"until": active.until.isoformat(), "pass": active.pk},
+                drop_at=warned_at + LATE,
+                now=now,
+            )
+
+
+def owe_due_at_once(*, membership: Membership, policy: Policy, now: datetime) -> None:
+    """Tell a person who was added by hand that set-up comes before the next page."""
+    mail.owe(
+        "due_at_once",
+        to=membership.user,
+        occasion=f"policy:{policy.pk}:{membership.pk}",
+        account=membership.account,
+        context=_context(policy),
+        now=now,
+    )
+
+
+def tell_support_switched(policy: Policy, *, is_on: bool, now: datetime) -> None:
+    """Mail the owners that support switched the requirement on somebody's request."""
+    owners = Membership.objects.owners().filter(account=policy.account_id).select_related("user")
+    state = "on" if is_on else "off"
+    mail.owe_many(
+        mail.prepared(
+            "policy_support_switched",
+            to=owner.user,
+            occasion=f"policy:{policy.pk}:{state}",
+            account=policy.account,
+            context={**_context(policy), "is_on": is_on, "reason": policy.reason},
+            now=now,
+        )
+        for owner in owners
+    )

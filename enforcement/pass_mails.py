@@ -1,0 +1,89 @@
+"""Who is told what of a pass: the person, and the owners of the accounts that bind the person."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from accounts import mail
+from accounts.models import Membership, User
+from enforcement.models import Pass, PassRequest
+from enforcement.policies import name_of
+from enforcement.standing import binding_accounts
+from twofactor import devices
+
+
+def managers_of(user: User, *, owners_only: bool) -> Iterable[Membership]:
+    """Return the owners (and admins) of the accounts that require something of ``user``."""
+    accounts = list(binding_accounts(user).values_list("account", flat=True))
+    found = Membership.objects.filter(account__in=accounts).exclude(user=user)
+    found = found.owners() if owners_only else found.managers()
+    seen: dict[int, Membership] = {}
+    for membership in found.select_related("user", "account").order_by("pk"):
+        seen.setdefault(membership.user_id, membership)
+    return seen.values()
+
+
+def _member(user: User) -> dict[str, str]:
+    return {"member_name": user.get_full_name(), "member_email": user.email}
+
+
+def _tell(
+    kind: str,
+    people: Iterable[Membership],
+    *,
+    occasion: str,
+    context: dict[str, Any],
+    now: datetime,
+) -> None:
+    mail.owe_many(
+        mail.prepared(
+            kind,
+            to=membership.user,
+            occasion=occasion,
+            account=membership.account,
+            context={
+                **context,
+                "account": membership.account.name,
+                "slug": membership.account.slug,
+            },
+            now=now,
+        )
+        for membership in people
+    )
+
+
+def tell_asked(asked: PassRequest, *, now: datetime) -> None:
+    occasion = f"pass-request:{asked.pk}"
+    mail.owe("pass_asked", to=asked.user, occasion=occasion, now=now)
+    context = {**_member(asked.user), "message": asked.message}
+    managers = managers_of(asked.user, owners_only=False)
+    _tell("pass_asked_admins", managers, occasion=occasion, context=context, now=now)
+
+
+def tell_granted(granted: Pass, *, now: datetime) -> None:
+    occasion = f"pass:{granted.pk}"
+    context = {
+        "until": granted.until.isoformat(),
+        "reason": granted.reason,
+        "actor_name": name_of(granted.granted_by),
+        "pass": granted.pk,
+        **_member(granted.user),
+    }
+    mail.owe("pass_granted", to=granted.user, occasion=occasion, context=context, now=now)
+    owners = managers_of(granted.user, owners_only=True)
+    _tell("pass_granted_owners", owners, occasion=occasion, context=context, now=now)
+
+
+def tell_ended(active: Pass, kind: str, *, now: datetime) -> None:
+    """Tell of an end that signs out: ``pass_ended`` or ``pass_revoked``."""
+    occasion = f"pass:{active.pk}"
+    context = {
+        "until": active.until.isoformat(),
+        "ended": now.isoformat(),
+        "actor_name": name_of(active.closed_by),
+        "has_device": devices.has_device(active.user),
+        **_member(active.user),
+    }
+    mail.owe(kind, to=active.user, occasion=occasion, context=context, now=now)
+    owners = managers_of(active.user, owners_only=True)
+    _tell(f"{kind}_owners", owners, occasion=occasion, context=context, now=now)

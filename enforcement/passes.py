@@ -1,0 +1,195 @@
+"""The pass: time-limited leave for one person, granted by support, and its three ends.
+
+Granting and revoking take the lock of the person's row, as enrolment and every code do.
+"""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import audit, sessions
+from accounts.audit import Event
+from accounts.models import EndReason, Membership, Role, User
+from enforcement import pass_mails
+from enforcement.decision import Step, decide
+from enforcement.models import Closing, Pass, PassRequest
+from enforcement.standing import binding_accounts, standing_for
+from twofactor import devices, enrolment
+
+
+class NotGrantable(Exception):
+    """The pass can't be granted or revoked by this person; the text says why."""
+
+
+def check_grantable(*, user: User, actor: User | None, now: datetime) -> None:
+    """Check who helps whom; ``actor`` is None for the operator at the command line.
+
+    :raises NotGrantable: if ``actor`` may not help ``user``, or ``user`` needs no help.
+    """
+    if actor is not None:
+        _check_actor(user=user, actor=actor)
+    if not user.is_active:
+        raise NotGrantable("This sign-in is deactivated.")
+    standing = standing_for(user)
+    if standing.pass_until is not None and now < standing.pass_until:
+        raise NotGrantable("A pass is already running.")
+    if not standing.has_device and decide(standing, now=now).step is Step.PROCEED:
+        raise NotGrantable("Nothing asks this person for a second factor.")
+
+
+def _check_actor(*, user: User, actor: User) -> None:
+    if actor.pk == user.pk:
+        raise NotGrantable("Nobody can grant a pass to themselves.")
+    if not actor.is_active or not may_help(actor, user):
+        raise NotGrantable("Only support can grant this person a pass.")
+    if user.is_bound_staff and not actor.is_superuser:
+        raise NotGrantable("Only a superuser can grant a pass to staff.")
+    if not devices.can_verify(actor):
+        raise NotGrantable("Set up two-factor authentication for yourself first.")
+
+
+def may_help(actor: User, user: User) -> bool:
+    """Whether ``actor`` is support or, where the operator allows it, owner of a binding account."""
+    if actor.is_bound_staff:
+        return True
+    return bool(settings.TWO_FACTOR_OWNER_PASSES) and owns_binding_account(actor, user)
+
+
+def owns_binding_account(actor: User, user: User) -> bool:
+    accounts = binding_accounts(user).values("account")
+    return Membership.objects.filter(user=actor, role=Role.OWNER, account__in=accounts).exists()
+
+
+@transaction.atomic
+def grant_pass(
+    *, user: User, actor: User | None, reason: str, now: datetime, ticket: str = ""
+) -> Pass:
+    """Let ``user`` work without a second factor for ``TWO_FACTOR_PASS``.
+
+    :raises NotGrantable: if ``actor`` may not help ``user``, a pass is running or no reason given.
+    """
+    if not reason.strip():
+        raise NotGrantable("Give a reason.")
+    user = _locked(user)
+    settle_pass(user=user, now=now)
+    user.refresh_from_db()
+    check_grantable(user=user, actor=actor, now=now)
+    until = now + settings.TWO_FACTOR_PASS
+    granted = Pass.objects.create(
+        user=user, granted_at=now, until=until, granted_by=actor, reason=reason, ticket=ticket
+    )
+    User.objects.filter(pk=user.pk).update(pass_until=until)
+    PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+    pass_mails.tell_granted(granted, now=now)
+    audit.record(
+        Event.PASS_GRANTED,
+        actor=actor,
+        subject=user,
+        after={"until": until.isoformat(), "reason": reason, "ticket": ticket},
+        now=now,
+    )
+    return granted
+
+
+def may_revoke(actor: User, user: User) -> bool:
+    """Support, the person, and the owners of the accounts that bind the person may."""
+    return actor.is_bound_staff or actor.pk == user.pk or owns_binding_account(actor, user)
+
+
+@transaction.atomic
+def revoke_pass(*, user: User, actor: User | None, now: datetime) -> Pass:
+    """End a running pass early: the old devices verify again, and sessions end.
+
+    At or after its end a pass can only be settled, which this does then.
+
+    :raises NotGrantable: if there is no pass, or ``actor`` may not.
+    """
+    user = _locked(user)
+    if actor is not None and not may_revoke(actor, user):
+        raise NotGrantable("This pass is not yours to revoke.")
+    active = open_pass(user)
+    if active is None:
+        raise NotGrantable("There is no pass to revoke.")
+    if not active.is_running(now=now):
+        settle_pass(user=user, now=now)
+        return active
+    _close(active, Closing.REVOKED, by=actor, now=now)
+    sessions.renew_stamp(User.objects.filter(pk=user.pk), reason=EndReason.PASS_REVOKED)
+    pass_mails.tell_ended(active, "pass_revoked", now=now)
+    audit.record(Event.PASS_REVOKED, actor=actor, subject=user, now=now)
+    return active
+
+
+@transaction.atomic
+def settle_pass(*, user: User, now: datetime) -> bool:
+    """Close a pass that ran out and delete what it had set aside; False where none ran out.
+
+    Called by the sweep, and by the person's next sign-in before anything else.
+    """
+    user = _locked(user)
+    active = open_pass(user)
+    if active is None or active.is_running(now=now):
+        return False
+    enrolment.void_all(user, now=now)
+    _close(active, Closing.RAN_OUT, by=None, now=now)
+    sessions.renew_stamp(User.objects.filter(pk=user.pk), reason=EndReason.PASS_ENDED)
+    pass_mails.tell_ended(active, "pass_ended", now=now)
+    audit.record(
+        Event.PASS_ENDED, subject=user, before={"until": active.until.isoformat()}, now=now
+    )
+    return True
+
+
+def end_by_set_up(*, user: User, now: datetime) -> None:
+    """Set-up was completed: a pass is over, and whoever asked for one needs none.
+
+    Enrolment has deleted the old set and renews the stamp; the acting session lives on.
+    """
+    PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+    active = open_pass(user)
+    if active is None:
+        return
+    _close(active, Closing.SET_UP, by=user, now=now)
+    audit.record(Event.PASS_ENDED, actor=user, subject=user, after={"by": "set_up"}, now=now)
+
+
+def open_pass(user: User) -> Pass | None:
+    return Pass.objects.filter(user=user, closed_at=None).first()
+
+
+def _close(active: Pass, how: Closing, *, by: User | None, now: datetime) -> None:
+    active.closed_at, active.closed_as, active.closed_by = now, how, by
+    active.save(update_fields=["closed_at", "closed_as", "closed_by"])
+    User.objects.filter(pk=active.user_id).update(pass_until=None)
+
+
+def _locked(user: User) -> User:
+    return User.objects.select_for_update().get(pk=user.pk)
+
+
+@transaction.atomic
+def ask_for_pass(*, user: User, message: str, now: datetime) -> PassRequest:
+    """Note that ``user`` can use none of the factors; one open request per person.
+
+    Asking again keeps the first request and replaces its words.
+    """
+    user = _locked(user)
+    asked, is_new = PassRequest.objects.get_or_create(
+        user=user, closed_at=None, defaults={"message": message, "asked_at": now}
+    )
+    if not is_new:
+        PassRequest.objects.filter(pk=asked.pk).update(message=message or asked.message)
+        return asked
+    pass_mails.tell_asked(asked, now=now)
+    audit.record(Event.PASS_ASKED, actor=user, subject=user, now=now)
+    return asked
+
+
+@transaction.atomic
+def endorse_request(*, asked: PassRequest, actor: User, message: str, now: datetime) -> None:
+    """An admin of the account vouches for the request; support still decides."""
+    PassRequest.objects.filter(pk=asked.pk, closed_at=None).update(
+        endorsed_by=actor, endorsement=message
+    )
+    audit.record(Event.PASS_ASKED, actor=actor, subject=asked.user, now=now)

@@ -1,0 +1,169 @@
+"""The pages of this app: an account's page, joining and leaving, help, passes."""
+
+from django.contrib import messages
+from django.contrib.auth import logout as end_session
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import InviteForm
+from accounts.memberships import LastOwner, NotAllowed, check_owner_remains
+from accounts.models import Membership, User
+from accounts.purposes import Purpose, serves
+from accounts.views.account import membership_of, open_invitations, person_of
+from enforcement import entrance, leaving, passes, report
+from enforcement.forms import AskForm
+from enforcement.models import Pass, PassRequest
+
+
+@serves(Purpose.ENTRANCE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def continue_sign_in(request: HttpRequest) -> HttpResponse:
+    """Where a sign-in goes on; called in the same request by the steps before."""
+    return entrance.follow(request, now=timezone.now())
+
+
+def account(request: HttpRequest, slug: str) -> HttpResponse:
+    """An account's page, for its members; more of it for owners and admins.
+
+    A refused invitation comes here by POST, to be shown beside its form.
+    """
+    now = timezone.now()
+    membership = membership_of(request, slug)
+    form = getattr(request, "invite_form", None)
+    if form is None:
+        form = InviteForm(may_make_owner=membership.is_owner)
+    owner_url = reverse("admin:accounts_account_change", args=[membership.account_id])
+    context = {
+        "account": membership.account,
+        "membership": membership,
+        "members": report.members_for(membership, now=now),
+        "policy": report.shown_policy(membership.account, now=now),
+        "admin_url": owner_url if membership.is_owner else "",
+        "roles": form.roles,
+        "form": form,
+        "invitations": open_invitations(membership.account),
+    }
+    return render(request, "accounts/account.html", context)
+
+
+@require_POST
+def member_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    acting = membership_of(request, slug, manager=True)
+    membership = get_object_or_404(
+        Membership.objects.select_related("user", "account"), pk=pk, account=acting.account
+    )
+    try:
+        leaving.remove(membership=membership, actor=acting.user, now=timezone.now())
+    except (LastOwner, NotAllowed) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{membership.user} is no longer a member.")
+    return redirect("account", slug)
+
+
+@serves(Purpose.LEAVING)
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_leave(request: HttpRequest, slug: str) -> HttpResponse:
+    """Leave, signed in or held up in set-up; the way out of what an account requires."""
+    person = person_in(request)
+    mine = Membership.objects.select_related("account", "user")
+    membership = get_object_or_404(mine, account__slug=slug, user=person)
+    if request.method == "POST":
+        try:
+            leaving.leave(membership=membership, now=timezone.now())
+        except LastOwner as error:
+            messages.error(request, str(error))
+            return redirect("account_leave", slug)
+        messages.success(request, f"You have left {membership.account}.")
+        return HttpResponseRedirect(reverse("continue" if is_half_way(request) else "home"))
+    context = {"account": membership.account, "is_last_owner": _is_last_owner(membership)}
+    return render(request, "accounts/account_leave.html", context)
+
+
+def _is_last_owner(membership: Membership) -> bool:
+    try:
+        check_owner_remains(membership.account, without=membership.user)
+    except LastOwner:
+        return True
+    return False
+
+
+def is_half_way(request: HttpRequest) -> bool:
+    return not request.user.is_authenticated
+
+
+def person_in(request: HttpRequest) -> User:
+    """Return who is signed in or half-way in."""
+    person = request.user if request.user.is_authenticated else request.pending_user  # type: ignore[attr-defined]
+    if not isinstance(person, User):
+        raise Http404
+    return person
+
+
+@serves(Purpose.ENTRANCE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def help_page(request: HttpRequest) -> HttpResponse:
+    """“I can't use any of these”: ask for a pass."""
+    person, now = person_in(request), timezone.now()
+    form = AskForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        passes.ask_for_pass(user=person, message=form.cleaned_data["message"], now=now)
+        return redirect("help")
+    asked = PassRequest.objects.filter(user=person, closed_at=None).first()
+    return render(request, "enforcement/help.html", {"form": form, "asked": asked})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def member_pass(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """An owner or admin asks support for a pass for a member, or vouches for one asked for."""
+    acting, now = membership_of(request, slug, manager=True), timezone.now()
+    members = Membership.objects.select_related("user", "account")
+    membership = get_object_or_404(members, pk=pk, account=acting.account)
+    form = AskForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        asked = passes.ask_for_pass(user=membership.user, message="", now=now)
+        passes.endorse_request(
+            asked=asked, actor=acting.user, message=form.cleaned_data["message"], now=now
+        )
+        messages.success(request, "Support has your request.")
+        return redirect("account", slug)
+    context = {
+        "account": acting.account,
+        "member": membership,
+        "form": form,
+        "asked": PassRequest.objects.filter(user=membership.user, closed_at=None).first(),
+        "running": passes.open_pass(membership.user),
+    }
+    return render(request, "enforcement/member_pass.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def pass_end(request: HttpRequest) -> HttpResponse:
+    """A person gives back the own pass; the next sign-in asks for the code again."""
+    person, now = person_of(request), timezone.now()
+    active = passes.open_pass(person)
+    if active is None:
+        return redirect("home")
+    if request.method == "POST":
+        passes.revoke_pass(user=person, actor=person, now=now)
+        end_session(request)
+        messages.success(request, "Your pass has ended. Sign in with your password and a code.")
+        return redirect("login")
+    return render(request, "enforcement/pass_end.html", {"active": active, "person": person})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def member_pass_end(request: HttpRequest, pk: int) -> HttpResponse:
+    """An owner of an account that binds the person ends that person's pass."""
+    acting, now = person_of(request), timezone.now()
+    active = get_object_or_404(Pass.objects.select_related("user"), pk=pk)
+    if not passes.may_revoke(acting, active.user):
+        raise Http404
+    if request.method == "POST" and active.closed_at is None:
+        passes.revoke_pass(user=active.user, actor=acting, now=now)
+        messages.success(request, f"The pass of {active.user} has ended.")
+        return redirect("home")
+    return render(request, "enforcement/pass_end.html", {"active": active, "person": active.user})
