@@ -8,7 +8,7 @@ register(
         name="mailbox_code",
         app="twofactor",
         still_owed=mailbox.code_still_good,
-        extra=mailbox.code_for_mail,
+        values=mailbox.code_for_mail,
         is_private=True,
     ),
     Kind(name="set_up_done", app="twofactor", offers_not_me=True),

@@ -27,6 +27,7 @@ class SetupNote:
     attempt: str
     begun_at: datetime
     mailbox_proved: bool = False
+    next: str = ""  # where a signed-in person was on the way to
 
 
 def read(session: SessionBase, *, now: datetime) -> SetupNote | None:
@@ -72,6 +73,12 @@ def prove_mailbox(request: HttpRequest, note: SetupNote) -> None:
     pending: Pending | None = getattr(request, "pending", None)
     if pending is not None:
         signin.prove_mailbox(request, pending)
+
+
+def keep_next(request: HttpRequest, user: User, url: str, *, now: datetime) -> None:
+    """Remember where to go on after this set-up; a pending sign-in remembers that itself."""
+    if getattr(request, "pending", None) is None:
+        _write(request.session, replace(of(request, user, now=now), next=url))
 
 
 def _write(session: SessionBase, note: SetupNote) -> None:

@@ -12,18 +12,20 @@ from typing import ClassVar, Protocol
 import requests
 from django.conf import settings
 from django.core.cache import cache
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+from accounts.mail import absolute
 from accounts.outbox import write_text
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 5
-STATUS_PATH = "/webhooks/twilio/status/"
+
 BREAKER = "twofactor.sms.failures"
 BREAKS_AFTER = 5
 BREAKS_FOR_SECONDS = 60
@@ -150,7 +152,7 @@ class TwilioGateway:
     def send(self, *, to: str, body: str, now: datetime) -> HandedOver:
         try:
             message = self.client.messages.create(
-                to=to, body=body, status_callback=f"{settings.BASE_URL}{STATUS_PATH}", **_sender()
+                to=to, body=body, status_callback=absolute(reverse("twilio_status")), **_sender()
             )
         except TwilioRestException as error:
             raise told_apart(error) from None

@@ -194,3 +194,22 @@ def _settle(sent: SentCode, state: SentState, **values: str) -> None:
     SentCode.objects.filter(pk=sent.pk).update(**values)
     SentCode.objects.filter(pk=sent.pk, state=SentState.READY).update(state=state)
     sent.refresh_from_db(fields=["state", *values])
+
+
+# A report may come late, twice or out of order: a text only ever moves to a later state.
+REPORTED = {
+    "delivered": SentState.DELIVERED,
+    "undelivered": SentState.UNDELIVERED,
+    "failed": SentState.UNDELIVERED,
+}
+
+
+def note_report(*, provider_id: str, status: str, error: str) -> None:
+    """Note what the provider reports of a text; what is unknown or already final stays as it is."""
+    state = REPORTED.get(status)
+    if state is None or not provider_id:
+        return
+    under_way = [SentState.READY, SentState.HANDED_OVER, SentState.UNCERTAIN]
+    SentCode.objects.filter(provider_id=provider_id, state__in=under_way).update(
+        state=state, error=error[:16]
+    )

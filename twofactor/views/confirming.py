@@ -1,0 +1,207 @@
+"""The two devices, each confirmed by a code; the answer is the page with the ten backup codes."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import session_state
+from accounts.client import address_of
+from accounts.models import User
+from accounts.purposes import Fresh, Purpose, serves
+from accounts.session_state import FactorKind
+from twofactor import challenge, devices, enrolment, setup_note, texts, totp
+from twofactor.forms import CodeForm, PhoneForm
+from twofactor.models import SentCode, SMSDevice
+from twofactor.phones import Phone
+from twofactor.redeem import CodeRejected, Kind, TooMany, live_code
+from twofactor.views import answers, setup, texting
+
+
+def _kept_out(request: HttpRequest, user: User, *, now: datetime) -> HttpResponse | None:
+    """Send away who may not set up, or has the mailbox still to prove."""
+    if not setup.is_invited_to(request, user):
+        return setup.not_invited(request)
+    if setup.needs_mailbox(request, user, now=now):
+        return HttpResponseRedirect(reverse("setup"))
+    return None
+
+
+def _attempt(request: HttpRequest, user: User, *, now: datetime) -> str:
+    return setup_note.of(request, user, now=now).attempt
+
+
+@serves(Purpose.ENROLMENT, fresh=Fresh.FACTOR)
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def setup_app(request: HttpRequest) -> HttpResponse:
+    """Show the secret as picture, link and text; take the code that proves it was read."""
+    now = timezone.now()
+    user = answers.person_of(request)
+    kept_out = _kept_out(request, user, now=now)
+    if kept_out is not None:
+        return kept_out
+    form = CodeForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        form.is_valid()
+        return _confirm(request, user, form, Kind.NEW_APP, now=now)
+    return _app_page(request, user, form, now=now)
+
+
+def _app_page(request: HttpRequest, user: User, form: CodeForm, *, now: datetime) -> HttpResponse:
+    app = enrolment.begin_app(user, attempt=_attempt(request, user, now=now), now=now)
+    secret = app.open_secret()
+    uri = totp.provisioning_uri(secret, name=user.email)
+    context = {
+        "form": form,
+        "secret": secret,
+        "grouped": totp.grouped(secret),
+        "uri": uri,
+        "qr": totp.qr_svg(uri),
+    }
+    return answers.page(request, "setup_app", context)
+
+
+@serves(Purpose.ENROLMENT, fresh=Fresh.FACTOR)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def setup_text(request: HttpRequest) -> HttpResponse:
+    """Take a phone number and text a code to it."""
+    now = timezone.now()
+    user = answers.person_of(request)
+    kept_out = _kept_out(request, user, now=now)
+    if kept_out is not None:
+        return kept_out
+    form = PhoneForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        return _text_number(request, user, form, now=now)
+    return answers.page(request, "setup_text", {"form": form})
+
+
+def _text_number(
+    request: HttpRequest, user: User, form: PhoneForm, *, now: datetime
+) -> HttpResponse:
+    number: Phone = form.cleaned_data["number"]
+    attempt = _attempt(request, user, now=now)
+    device = enrolment.begin_phone(user, number, attempt=attempt, now=now)
+    try:
+        _send(request, user, device, attempt=attempt, now=now)
+    except texting.NOT_TEXTED as error:
+        form.add_error("phone", texting.words(error))
+        response = answers.page(request, "setup_text", {"form": form})
+        return texting.with_wait(response, error, now=now)
+    return HttpResponseRedirect(reverse("setup_text_confirm"))
+
+
+def _send(
+    request: HttpRequest, user: User, device: SMSDevice, *, attempt: str, now: datetime
+) -> None:
+    enrolment.text_setup_code(user, device, attempt=attempt, address=address_of(request), now=now)
+
+
+@serves(Purpose.ENROLMENT, fresh=Fresh.FACTOR)
+@never_cache
+@require_POST
+def setup_text_send(request: HttpRequest) -> HttpResponse:
+    """Text the code for the number once more."""
+    now = timezone.now()
+    user = answers.person_of(request)
+    kept_out = _kept_out(request, user, now=now)
+    if kept_out is not None:
+        return kept_out
+    attempt = _attempt(request, user, now=now)
+    device = devices.pending_phone(user, attempt=attempt, now=now)
+    if device is None:
+        return HttpResponseRedirect(reverse("setup_text"))
+    try:
+        _send(request, user, device, attempt=attempt, now=now)
+    except texting.NOT_TEXTED as error:
+        form = CodeForm(data={})
+        form.add_error(None, texting.words(error))
+        response = _phone_page(request, user, form, now=now)
+        return texting.with_wait(response, error, now=now)
+    messages.success(request, _("We sent a text. It can take a minute to arrive."))
+    return HttpResponseRedirect(reverse("setup_text_confirm"))
+
+
+@serves(Purpose.ENROLMENT, fresh=Fresh.FACTOR)
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def setup_text_confirm(request: HttpRequest) -> HttpResponse:
+    """Take the code that was texted to the number being set up."""
+    now = timezone.now()
+    user = answers.person_of(request)
+    kept_out = _kept_out(request, user, now=now)
+    if kept_out is not None:
+        return kept_out
+    form = CodeForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        form.is_valid()
+        return _confirm(request, user, form, Kind.NEW_TEXT, now=now)
+    return _phone_page(request, user, form, now=now)
+
+
+def _phone_page(request: HttpRequest, user: User, form: CodeForm, *, now: datetime) -> HttpResponse:
+    attempt = _attempt(request, user, now=now)
+    device = devices.pending_phone(user, attempt=attempt, now=now)
+    if device is None:
+        return HttpResponseRedirect(reverse("setup_text"))
+    sent = live_code(user, purpose=SentCode.Purpose.SET_UP, attempt=attempt)
+    context = {
+        "form": form,
+        "phone": device,
+        "is_lost": sent is not None and sent.state == SentCode.State.UNDELIVERED,
+        "next_text_at": texts.next_at(user, now=now),
+    }
+    return answers.page(request, "setup_text_confirm", context)
+
+
+def _confirm(
+    request: HttpRequest, user: User, form: CodeForm, kind: Kind, *, now: datetime
+) -> HttpResponse:
+    """Confirm the device, let the person in or stay in, and show the codes this once."""
+    pending = answers.pending_of(request)
+    purpose = SentCode.Purpose.SET_UP if kind is Kind.NEW_TEXT else ""
+    attempt = _attempt(request, user, now=now)
+    given = answers.typed(request, user, kind, attempt=attempt, purpose=purpose)
+    stamp_read = pending.stamp if pending else request.session["stamp"]
+    try:
+        confirmed = enrolment.confirm(given, stamp_read=stamp_read, now=now)
+    except CodeRejected as error:
+        answers.explain(form, error, kind)
+        again = _app_page if kind is Kind.NEW_APP else _phone_page
+        return again(request, user, form, now=now)
+    except TooMany as error:
+        return answers.throttled(request, error, now=now)
+    except enrolment.StartOver:
+        return answers.start_over(request)
+    next_url = _go_in(request, confirmed.user, now=now)
+    return codes_page(request, confirmed.codes, next_url=next_url)
+
+
+def _go_in(request: HttpRequest, user: User, *, now: datetime) -> str:
+    """Sign in who was half-way, keep in who was in; return where to go on."""
+    pending = answers.pending_of(request)
+    if pending is not None:
+        under_new = replace(pending, stamp=user.stamp)
+        challenge.complete(request, under_new, verified=True, factor=FactorKind.DEVICE, now=now)
+        return pending.next
+    next_url = setup_note.of(request, user, now=now).next or reverse("home")
+    setup_note.drop(request.session)
+    session_state.adopt(request, user=user, verified=True, now=now)
+    session_state.mark_proof(request, now=now, factor=FactorKind.DEVICE)
+    return next_url
+
+
+def codes_page(request: HttpRequest, codes: list[str], *, next_url: str) -> HttpResponse:
+    """Show ten codes, in this response and never again."""
+    return answers.page(request, "backup_codes", {"codes": codes, "next_url": next_url})

@@ -1,0 +1,159 @@
+"""Who is there? The password again, and the factor, before anything that matters."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import audit, keys, session_state, signin, throttle
+from accounts.audit import Event
+from accounts.client import address_of
+from accounts.models import User
+from accounts.purposes import Purpose, serves
+from accounts.session_state import FactorKind
+from twofactor import devices, texts, typed
+from twofactor.forms import PasswordForm, ReauthenticationForm
+from twofactor.models import SentCode
+from twofactor.redeem import CodeRejected, Kind, TooMany, redeemed
+from twofactor.views import answers, texting
+
+# Longer than any six digits with their spaces: what was typed is meant as a backup code.
+BACKUP_FROM = 12
+
+
+def to_reauthentication(request: HttpRequest, next_url: str) -> HttpResponse:
+    return HttpResponseRedirect(_address(next_url))
+
+
+def _address(next_url: str) -> str:
+    return f"{reverse('reauthenticate')}?{urlencode({'next': next_url})}"
+
+
+def _next(request: HttpRequest) -> str:
+    return signin.safe_next(request, request.POST.get("next") or request.GET.get("next", ""))
+
+
+def _attempt(request: HttpRequest) -> str:
+    """Name this browser's session, so that a texted code is good in no other."""
+    return keys.mac("twofactor.attempt", request.session.session_key).hex()[:32]
+
+
+def _form(request: HttpRequest, user: User) -> PasswordForm:
+    form = ReauthenticationForm if devices.can_verify(user) else PasswordForm
+    return form(request.POST if request.method == "POST" else None)
+
+
+@serves(Purpose.MEMBER)
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def reauthenticate(request: HttpRequest) -> HttpResponse:
+    """Take the password, and a code from who has a device that verifies."""
+    now = timezone.now()
+    user = answers.person_of(request)
+    form = _form(request, user)
+    if not form.is_valid():
+        return _page(request, user, form, now=now)
+    try:
+        return _check(request, user, form, now=now)
+    except TooMany as error:
+        return answers.throttled(request, error, now=now)
+
+
+def _check(request: HttpRequest, user: User, form: PasswordForm, *, now: datetime) -> HttpResponse:
+    """Check the password first: a wrong one spends no code."""
+    address = address_of(request)
+    throttle.check_address(address, now=now)
+    if not user.check_password(form.cleaned_data["password"]):
+        throttle.note_failure(address, now=now)
+        audit.record(Event.SIGN_IN_FAILED, actor=user, subject=user, now=now)
+        form.add_error("password", _("This is not your password."))
+        return _page(request, user, form, now=now)
+    if not isinstance(form, ReauthenticationForm):
+        return _proved(request, user, factor=None, now=now)
+    kind = _kind(request, user, now=now)
+    purpose = SentCode.Purpose.REAUTHENTICATE if kind is Kind.TEXT else ""
+    given = answers.typed(request, user, kind, attempt=_attempt(request), purpose=purpose)
+    try:
+        with redeemed(given, now=now):
+            pass
+    except CodeRejected as error:
+        answers.explain(form, error, kind)
+        return _page(request, user, form, now=now)
+    factor = FactorKind.BACKUP if kind is Kind.BACKUP else FactorKind.DEVICE
+    return _proved(request, user, factor=factor, now=now)
+
+
+def _kind(request: HttpRequest, user: User, *, now: datetime) -> Kind:
+    """Tell by its length whether a backup code was typed, and else which device is asked."""
+    given = request.POST.get("code", "")
+    if len(given) >= BACKUP_FROM and not _is_six_digits(given):
+        return Kind.BACKUP
+    purpose = SentCode.Purpose.REAUTHENTICATE
+    kind = texting.asked_kind(request, user, purpose, attempt=_attempt(request), now=now)
+    return kind or Kind.APP
+
+
+def _is_six_digits(given: str) -> bool:
+    try:
+        typed.six_digits(given)
+    except typed.InvalidForm:
+        return False
+    return True
+
+
+def _proved(
+    request: HttpRequest, user: User, *, factor: FactorKind | None, now: datetime
+) -> HttpResponse:
+    next_url = _next(request)
+    request.session.cycle_key()
+    rotate_token(request)
+    session_state.mark_proof(request, now=now, factor=factor)
+    audit.record(Event.REAUTHENTICATED, actor=user, subject=user, after={"factor": factor}, now=now)
+    return HttpResponseRedirect(next_url)
+
+
+def _page(request: HttpRequest, user: User, form: PasswordForm, *, now: datetime) -> HttpResponse:
+    phone = devices.phone_of(user) if devices.can_verify(user) else None
+    context = {
+        "form": form,
+        "next_url": _next(request),
+        "phone": phone,
+        "next_text_at": texts.next_at(user, now=now) if phone else None,
+    }
+    return answers.page(request, "reauthenticate", context)
+
+
+@serves(Purpose.MEMBER)
+@never_cache
+@require_POST
+def reauthenticate_text(request: HttpRequest) -> HttpResponse:
+    """Text a code for this page."""
+    now = timezone.now()
+    user = answers.person_of(request)
+    phone = devices.phone_of(user) if devices.can_verify(user) else None
+    if phone is None:
+        return to_reauthentication(request, _next(request))
+    try:
+        texts.send_code(
+            user,
+            phone,
+            purpose=SentCode.Purpose.REAUTHENTICATE,
+            attempt=_attempt(request),
+            address=address_of(request),
+            now=now,
+        )
+    except texting.NOT_TEXTED as error:
+        messages.error(request, texting.words(error))
+        response = _page(request, user, ReauthenticationForm(), now=now)
+        return texting.with_wait(response, error, now=now)
+    messages.success(request, _("We sent a text. It can take a minute to arrive."))
+    return to_reauthentication(request, _next(request))
