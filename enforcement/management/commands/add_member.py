@@ -1,0 +1,42 @@
+"""Add a person to an account by hand."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import passwords, people
+from accounts.models import Membership, Role, User
+from enforcement import joining
+from enforcement.management import reading
+
+
+class Command(BaseCommand):
+    help = "Add a person by hand; who has no sign-in gets one, and a mail to choose a password."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug")
+        parser.add_argument("email")
+        parser.add_argument("--role", choices=Role.values, default=Role.MEMBER)
+        parser.add_argument("--password-stdin", action="store_true")
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        account, email = reading.account(options["slug"]), reading.address(options["email"])
+        user = User.objects.filter(email=email).first()
+        if user is not None and Membership.objects.filter(account=account, user=user).exists():
+            raise CommandError(f"{email} is a member of {account.slug} already.")
+        if user is None:
+            password = None
+            if options["password_stdin"]:
+                password = reading.password_from_stdin(User(email=email))
+            user = people.create(email=email, password=password, actor=None, now=now)
+            if password is None:
+                passwords.ask_for_reset(email=email, now=now)
+        elif options["password_stdin"]:
+            raise CommandError(f"{email} has a sign-in already; its password stays as it is.")
+        joining.add_by_hand(user=user, account=account, role=options["role"], actor=None, now=now)
+        self.stdout.write(f"{email} is now {options['role']} of {account.slug}.")

@@ -1,0 +1,60 @@
+"""Make an account and its owner."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from accounts import audit, people
+from accounts.audit import Event
+from accounts.models import Account, Plan, Role, User
+from enforcement import joining
+from enforcement.management import reading
+
+LENGTH = 100
+
+
+class Command(BaseCommand):
+    help = "Make an account and its owner; prints the slug."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--owner", required=True, metavar="EMAIL")
+        parser.add_argument("--plan", choices=Plan.values, default=Plan.FREE)
+        parser.add_argument("--password-stdin", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name, email = options["name"].strip(), reading.address(options["owner"])
+        if not name or len(name) > LENGTH:
+            raise CommandError(f"A name has 1 to {LENGTH} characters.")
+        password = None
+        if options["password_stdin"]:
+            password = reading.password_from_stdin(User(email=email))
+        self.stdout.write(_create(name, email, options["plan"], password))
+
+
+@transaction.atomic
+def _create(name: str, email: str, plan: str, password: str | None) -> str:
+    now = timezone.now()
+    owner = User.objects.filter(email=email).first()
+    if owner is None:
+        owner = people.create(email=email, password=password, actor=None, now=now)
+    elif password is not None:
+        raise CommandError(f"{email} has a sign-in already; its password stays as it is.")
+    account = Account.objects.create(name=name, slug=free_slug(name), plan=plan, created_at=now)
+    audit.record(Event.ACCOUNT_CREATED, account=account, after={"plan": plan}, now=now)
+    joining.add_by_hand(user=owner, account=account, role=Role.OWNER, actor=None, now=now)
+    return account.slug
+
+
+def free_slug(name: str) -> str:
+    """Return a slug made of ``name`` that no account has."""
+    base = slugify(name)[:50] or "account"
+    slug, number = base, 1
+    while Account.objects.filter(slug=slug).exists():
+        number += 1
+        slug = f"{base}-{number}"
+    return slug

@@ -1,0 +1,22 @@
+"""Move every sealed value to the newest key."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from twofactor import rotation, sealing
+
+
+class Command(BaseCommand):
+    help = "Re-encrypt secrets under the first of FIELD_KEYS; can be run again after a stop."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            counts = rotation.reseal_all(now=timezone.now())
+        except sealing.Unreadable:
+            raise CommandError(
+                "A value is under none of FIELD_KEYS; put its key back, and run this again."
+            ) from None
+        for name, count in counts.items():
+            self.stdout.write(f"{name}: {count}")

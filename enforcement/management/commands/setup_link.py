@@ -1,0 +1,20 @@
+"""A set-up link for somebody who can't be mailed."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from enforcement.management import reading
+from twofactor import mailbox
+
+
+class Command(BaseCommand):
+    help = "Print a set-up link that proves the mailbox; for a first superuser without mail."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(mailbox.make_link(reading.person(options["email"]), now=timezone.now()))

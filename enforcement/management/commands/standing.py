@@ -1,0 +1,44 @@
+"""What one person must do, by when, and why."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from enforcement import standing
+from enforcement.decision import decide
+from enforcement.management import reading
+
+
+class Command(BaseCommand):
+    help = "Tell what a person must do, by when, and why; as a new sign-in would find it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        person = reading.person(options["email"])
+        found = standing.standing_for(person)
+        obligation = decide(found, now=timezone.now())
+        shown = {
+            "email": person.email,
+            "active": person.is_active,
+            "step": obligation.step.value,
+            "until": obligation.until.isoformat() if obligation.until else None,
+            "has_device": found.has_device,
+            "pass_until": found.pass_until.isoformat() if found.pass_until else None,
+            "pass_ran_out": found.pass_ran_out,
+            "staff": person.is_bound_staff,
+            "accounts": [
+                {"account": policy.account.slug, "due_at": policy.due_at.isoformat()}
+                for policy in standing.binding_accounts(person)
+            ],
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(shown))
+            return
+        for name, value in shown.items():
+            self.stdout.write(f"{name}: {value}")

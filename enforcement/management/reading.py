@@ -1,0 +1,49 @@
+"""What the commands share: reading their arguments, with one clear line for what is wrong."""
+
+import sys
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+from django.core.validators import validate_email
+
+from accounts.emails import canonical_email
+from accounts.models import Account, User
+
+
+def account(slug: str) -> Account:
+    """:raises CommandError: for an unknown slug."""
+    found = Account.objects.filter(slug=slug).first()
+    if found is None:
+        raise CommandError(f"There is no account {slug!r}.")
+    return found
+
+
+def person(email: str) -> User:
+    """:raises CommandError: for an address that nobody signs in with."""
+    found = User.objects.filter(email=canonical_email(email)).first()
+    if found is None:
+        raise CommandError(f"Nobody signs in with {email!r}.")
+    return found
+
+
+def address(email: str) -> str:
+    """:raises CommandError: for what is no email address."""
+    try:
+        validate_email(email.strip())
+    except ValidationError:
+        raise CommandError(f"{email!r} is no email address.") from None
+    return canonical_email(email)
+
+
+def password_from_stdin(user: User | None = None) -> str:
+    """Read one line; a password on the command line would be in everybody's list of processes.
+
+    :raises CommandError: for a password that the site would not accept.
+    """
+    password = sys.stdin.readline().rstrip("\n")
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from None
+    return password
