@@ -112,7 +112,7 @@ def standing_for(person: User) -> Standing:
     return standing_of(person, facts_of(person))
 
 
-def binding_accounts(person: User) -> QuerySet[Policy]:
+def binding_accounts(person: User) -> QuerySet[Any]:
     """Return the open policies that bind ``person``, with their accounts, to be shown."""
     return policies_of(person).select_related("account")
 

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             "staff": person.is_bound_staff,
             "accounts": [
                 {"account": policy.account.slug, "due_at": policy.due_at.isoformat()}
-                for policy in standing.binding_accounts(person)
+                for policy in standing.policies_of(person).select_related("account")
             ],
         }
         if options["json"]:
