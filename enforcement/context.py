@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from accounts.models import User
+from accounts.models import Account, User
+from accounts.signin import Pending, PendingStep
 from enforcement import visitor
 from enforcement.decision import Obligation
 from enforcement.standing import binding_accounts
@@ -36,9 +37,19 @@ def gate(request: HttpRequest) -> dict[str, Any]:
         "obligation": getattr(request, "obligation", None),
         "pending": getattr(request, "pending", None),
         "ended": getattr(request, "ended", None),
+        "held_by": SimpleLazyObject(lambda: held_by(request)),
         "banner": SimpleLazyObject(lambda: banner_of(request, now=timezone.now())),
         "may_administer": SimpleLazyObject(lambda: admin.site.has_permission(request)),
     }
+
+
+def held_by(request: HttpRequest) -> list[Account]:
+    """Return the accounts that hold a sign-in up in set-up: pages name them, and the way out."""
+    pending: Pending | None = getattr(request, "pending", None)
+    person: User | None = getattr(request, "pending_user", None)
+    if pending is None or person is None or pending.step is not PendingStep.ENROL:
+        return []
+    return [policy.account for policy in binding_accounts(person)]
 
 
 def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:
