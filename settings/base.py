@@ -129,8 +129,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "visibility_timeout": 300,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        # A request that wakes a worker must not hang while Redis is away.
+        # A request that wakes a worker must not hang while Redis is away or stands still.
         "socket_connect_timeout": 1,
+        "socket_timeout": 1.5,
+        "max_retries": 1,
+        "interval_start": 0,
     }
     if REDIS_URL
     else {"folder": str(BROKER_DIR), "polling_interval": 0.15}
