@@ -64,6 +64,9 @@ class Event(StrEnum):
     PASS_REFUSED = "pass_refused"
     NOT_ME = "not_me"
     KEYS_ROTATED = "keys_rotated"
+    PERSON_DEACTIVATED = "person_deactivated"
+    PERSON_REACTIVATED = "person_reactivated"
+    STAFF_CHANGED = "staff_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

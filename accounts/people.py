@@ -51,7 +51,28 @@ def deactivate(*, user: User, actor: User | None, now: datetime) -> None:
     """
     _check_owners_remain(user)
     User.objects.filter(pk=user.pk).update(is_active=False)
-    audit.record(Event.PERSON_DELETED, actor=actor, subject=user, after={"active": False}, now=now)
+    audit.record(Event.PERSON_DEACTIVATED, actor=actor, subject=user, now=now)
+
+
+@transaction.atomic
+def reactivate(*, user: User, actor: User | None, now: datetime) -> None:
+    """Let a person in again, with whatever is required by now; no deadline starts anew."""
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    audit.record(Event.PERSON_REACTIVATED, actor=actor, subject=user, now=now)
+
+
+@transaction.atomic
+def set_staff(
+    *, user: User, is_staff: bool, is_superuser: bool, actor: User | None, now: datetime
+) -> None:
+    """Make or unmake a person staff of the site; who becomes one is due at once."""
+    before = {"staff": user.is_staff, "superuser": user.is_superuser}
+    user.is_staff, user.is_superuser = is_staff, is_superuser
+    user.save(update_fields=["is_staff", "is_superuser"])
+    after = {"staff": is_staff, "superuser": is_superuser}
+    audit.record(
+        Event.STAFF_CHANGED, actor=actor, subject=user, before=before, after=after, now=now
+    )
 
 
 def _check_owners_remain(user: User) -> None:

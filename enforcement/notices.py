@@ -96,13 +96,14 @@ def _about(
         to=person,
         occasion=f"policy:{policy.pk}",
         account=policy.account,
-        context=_context(policy),
+        context=context_of(policy),
         drop_at=drop_at,
         now=now,
     )
 
 
-def _context(policy: Policy) -> dict[str, Any]:
+def context_of(policy: Policy) -> dict[str, Any]:
+    """Return what every mail about a period says; the preview of such a mail, too."""
     return {
         "account": policy.account.name,
         "slug": policy.account.slug,
@@ -115,7 +116,7 @@ def _context(policy: Policy) -> dict[str, Any]:
 def _owe_to_owners(policy: Policy, counts: Counter[Outcome], *, now: datetime) -> None:
     owners = Membership.objects.owners().filter(account=policy.account_id).select_related("user")
     context = {
-        **_context(policy),
+        **context_of(policy),
         "must_act": counts[Outcome.MUST_ACT] + counts[Outcome.ON_PASS],
         "ready": counts[Outcome.READY] + counts[Outcome.EXEMPT],
     }
@@ -182,22 +183,25 @@ def owe_due_at_once(*, membership: Membership, policy: Policy, now: datetime) ->
         to=membership.user,
         occasion=f"policy:{policy.pk}:{membership.pk}",
         account=membership.account,
-        context=_context(policy),
+        context=context_of(policy),
         now=now,
     )
 
 
-def tell_support_switched(policy: Policy, *, is_on: bool, now: datetime) -> None:
+def tell_support_switched(
+    policy: Policy, *, is_on: bool, actor: User, reason: str, now: datetime
+) -> None:
     """Mail the owners that support switched the requirement on somebody's request."""
     owners = Membership.objects.owners().filter(account=policy.account_id).select_related("user")
     state = "on" if is_on else "off"
+    context = {**context_of(policy), "actor_name": name_of(actor), "is_on": is_on, "reason": reason}
     mail.owe_many(
         mail.prepared(
             "policy_support_switched",
             to=owner.user,
             occasion=f"policy:{policy.pk}:{state}",
             account=policy.account,
-            context={**_context(policy), "is_on": is_on, "reason": policy.reason},
+            context=context,
             now=now,
         )
         for owner in owners
