@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from accounts.models import Account, User
+from accounts.models import Account, Invitation, User
 from accounts.signin import Pending, PendingStep
 from enforcement import visitor
 from enforcement.decision import Obligation
@@ -43,13 +43,30 @@ def gate(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def held_by(request: HttpRequest) -> list[Account]:
-    """Return the accounts that hold a sign-in up in set-up: pages name them, and the way out."""
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An account that holds a sign-in up in set-up; one that is being joined can't be left."""
+
+    name: str
+    leave_url: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def held_by(request: HttpRequest) -> list[Hold]:
+    """Return who holds a sign-in up in set-up: pages name it, and the way out."""
     pending: Pending | None = getattr(request, "pending", None)
     person: User | None = getattr(request, "pending_user", None)
     if pending is None or person is None or pending.step is not PendingStep.ENROL:
         return []
-    return [policy.account for policy in binding_accounts(person)]
+    holds = [_hold(policy.account) for policy in binding_accounts(person)]
+    joining = Invitation.objects.open().filter(pk=pending.invitation).select_related("account")
+    return holds + [Hold(invitation.account.name) for invitation in joining]
+
+
+def _hold(account: Account) -> Hold:
+    return Hold(account.name, reverse("account_leave", args=[account.slug]))
 
 
 def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:

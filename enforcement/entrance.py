@@ -3,23 +3,28 @@
 Called by the gate on each request of a pending sign-in, and by the view that follows a password.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.urls import reverse
 
 from accounts import signin
+from accounts.client import address_of
 from accounts.models import User
 from accounts.signin import Pending, PendingStep
+from accounts.throttle import TooMany
 from enforcement import passes, reader, visitor
 from enforcement.decision import Obligation, Step, decide
 from enforcement.standing import facts_of, joining_due_at, standing_of
 from enforcement.visitor import Visitor
-from twofactor import challenge
+from twofactor import challenge, mailbox
 
+PAGE_OF = {PendingStep.CHALLENGE: "verify", PendingStep.ENROL: "setup"}
 LEADS_TO = {Step.CODE_NEEDED: PendingStep.CHALLENGE, Step.ENROL_NOW: PendingStep.ENROL}
 
 
@@ -84,9 +89,22 @@ def follow(request: HttpRequest, *, now: datetime) -> HttpResponse:
     step = next_step(request, settled, now=now)
     if step is None:
         return finish_or_restart(request, settled, now=now)
-    signin.enter(request, settled, step, now=now)
-    page = "verify" if step is PendingStep.CHALLENGE else "setup"
-    return HttpResponseRedirect(reverse(page))
+    settled = signin.enter(request, settled, step, now=now)
+    if step is PendingStep.ENROL and not settled.mailbox_proved:
+        return _to_mailbox(request, settled, now=now)
+    return HttpResponseRedirect(reverse(PAGE_OF[step]))
+
+
+def _to_mailbox(request: HttpRequest, pending: Pending, *, now: datetime) -> HttpResponse:
+    """Set-up first proves the mailbox: the code is mailed within the POST of the password."""
+    person: User = request.pending_user  # type: ignore[attr-defined]
+    if not settings.TWO_FACTOR_MAILBOX_PROOF:
+        return HttpResponseRedirect(reverse("setup"))
+    if request.method == "POST":
+        address = address_of(request)
+        with suppress(TooMany):  # the page says when the next mail can be had
+            mailbox.send_code(person, attempt=pending.attempt, address=address, now=now)
+    return HttpResponseRedirect(reverse("setup_mailbox"))
 
 
 def demote(

@@ -21,7 +21,6 @@ OPEN_AT = {
     PendingStep.CHALLENGE: {Purpose.CHALLENGE, Purpose.ENTRANCE},
     PendingStep.ENROL: {Purpose.ENROLMENT, Purpose.ENTRANCE},
 }
-PAGE_OF = {PendingStep.CHALLENGE: "verify", PendingStep.ENROL: "setup"}
 REASON_SHOWN_FOR = timedelta(minutes=10)
 SEEN_STEPS = 20  # activity is written down as often as a twentieth of the idle limit
 
@@ -124,4 +123,4 @@ def _answer_pending(
         return None
     if not answers.is_page(request):
         return answers.to_sign_in(request, ended=None)
-    return HttpResponseRedirect(reverse(PAGE_OF[step]))
+    return HttpResponseRedirect(reverse(entrance.PAGE_OF[step]))

@@ -35,18 +35,24 @@ def account(request: HttpRequest, slug: str) -> HttpResponse:
     form = getattr(request, "invite_form", None)
     if form is None:
         form = InviteForm(may_make_owner=membership.is_owner)
-    owner_url = reverse("admin:accounts_account_change", args=[membership.account_id])
     context = {
         "account": membership.account,
         "membership": membership,
         "members": report.members_for(membership, now=now),
         "policy": report.shown_policy(membership.account, now=now),
-        "admin_url": owner_url if membership.is_owner else "",
+        "admin_url": _admin_url(membership),
         "roles": form.roles,
         "form": form,
         "invitations": open_invitations(membership.account),
     }
     return render(request, "accounts/account.html", context)
+
+
+def _admin_url(membership: Membership) -> str:
+    """Return where an owner switches the requirement; nobody else is shown the way."""
+    if not membership.is_owner:
+        return ""
+    return reverse("admin:accounts_account_change", args=[membership.account_id])
 
 
 @require_POST

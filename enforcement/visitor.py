@@ -65,18 +65,24 @@ NOBODY = Visitor()
 
 
 def of(request: HttpRequest) -> Visitor:
-    """Return who asks with ``request``, read at its first use and kept for its length."""
+    """Return who asks with ``request``, read at its first use and kept for its length.
+
+    Signing in, set-up and the like give the session another stamp: then it is read again, so that
+    the page which answers tells how things stand now.
+    """
     found: Visitor | None = getattr(request, "_visitor", None)
-    if found is None:
+    stamp = request.session.get("stamp") if request.session.session_key else None
+    if found is None or request._visitor_stamp != stamp:  # type: ignore[attr-defined]
         found = read(request, now=timezone.now())
         request._visitor = found  # type: ignore[attr-defined]
+        request._visitor_stamp = stamp  # type: ignore[attr-defined]
         request.obligation = found.obligation  # type: ignore[attr-defined]
     return found
 
 
 def forget(request: HttpRequest) -> None:
     """The session now names nobody; ``request.user`` is anonymous from here on."""
-    request._visitor = NOBODY  # type: ignore[attr-defined]
+    request._visitor, request._visitor_stamp = NOBODY, None  # type: ignore[attr-defined]
     request.user = AnonymousUser()
 
 
@@ -101,11 +107,12 @@ def _load(request: HttpRequest, state: SessionState | None) -> User | None:
     """Return the person with facts: from the session's own query, else by one of its own."""
     user_id = int(request.session[auth.SESSION_KEY])
     row: Session | None = getattr(request.session, "row", None)
-    if row is not None and row.user_id == user_id:
+    stamp = request.session.get("stamp")
+    if row is not None and row.user_id == user_id and row.stamp == stamp:
         person: User | None = row._state.fields_cache.get("user")
     else:
-        stamp = state.stamp if state and state.is_verified else ""
-        person = reader.read_person(user_id, verified_stamp=stamp)
+        verified_stamp = state.stamp if state and state.is_verified else ""
+        person = reader.read_person(user_id, verified_stamp=verified_stamp)
     backend = request.session.get(auth.BACKEND_SESSION_KEY)
     if person is None or not person.is_active or backend not in settings.AUTHENTICATION_BACKENDS:
         return None

@@ -134,13 +134,21 @@ def setup_mailbox(request: HttpRequest) -> HttpResponse:
     user = answers.person_of(request)
     if not needs_mailbox(request, user, now=now):
         return HttpResponseRedirect(_after_mailbox(request))
-    if request.method == "POST" and "send" in request.POST:
+    if request.method == "POST" and _asks_for_mail(request, user, now=now):
         return _send_again(request, user, now=now)
     form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         form.is_valid()
         return _try_mailbox(request, user, form, now=now)
     return _mailbox_page(request, user, form, now=now)
+
+
+def _asks_for_mail(request: HttpRequest, user: User, *, now: datetime) -> bool:
+    """The button, or an empty answer to a question that was never mailed."""
+    if "send" in request.POST:
+        return True
+    attempt = setup_note.of(request, user, now=now).attempt
+    return not request.POST.get("code") and not mailbox.was_sent(user, attempt=attempt, now=now)
 
 
 def _after_mailbox(request: HttpRequest) -> str:
