@@ -61,6 +61,8 @@ def held_by(request: HttpRequest) -> list[Hold]:
     if pending is None or person is None or pending.step is not PendingStep.ENROL:
         return []
     holds = [_hold(policy.account) for policy in binding_accounts(person)]
+    if pending.invitation is None:
+        return holds
     joining = Invitation.objects.open().filter(pk=pending.invitation).select_related("account")
     return holds + [Hold(invitation.account.name) for invitation in joining]
 
