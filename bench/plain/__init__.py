@@ -1,0 +1,1 @@
+"""A Django without us: the stock user's columns, the stock way to load one."""

@@ -1,0 +1,16 @@
+"""The stock backend, told which model to load: ``get_user_model()`` is the product's."""
+
+from django.contrib.auth.backends import ModelBackend
+
+from bench.plain.models import PlainUser
+
+
+class PlainBackend(ModelBackend):
+    """``ModelBackend.get_user``, line by line."""
+
+    def get_user(self, user_id: int) -> PlainUser | None:
+        try:
+            user = PlainUser._default_manager.get(pk=user_id)
+        except PlainUser.DoesNotExist:
+            return None
+        return user if self.user_can_authenticate(user) else None
