@@ -14,6 +14,7 @@ from accounts.session_state import FactorKind
 from accounts.signin import Pending
 from twofactor import setup_note
 from twofactor.enrolment import StartOver
+from twofactor.signals import signed_in
 
 __all__ = ["StartOver", "complete"]
 
@@ -52,4 +53,5 @@ def complete(
     throttle.note_entry(address_of(request), user.pk, now=now)
     after = {"method": pending.method, "factor": factor, "verified": verified}
     audit.record(Event.SIGNED_IN, actor=user, subject=user, after=after, now=now)
+    signed_in.send(sender=None, request=request, user=user, pending=pending, now=now)
     return user

@@ -1,0 +1,202 @@
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from accounts.models import Notice, User
+from tests.factories import make_user
+from tests.twofactor.people import (
+    ADDRESS,
+    NUMBER,
+    Enrolled,
+    attempt_of,
+    enrol_app,
+    enrol_phone,
+    redeem,
+    stamp_of,
+    wrong,
+)
+from twofactor import backup_codes, devices, enrolment, phones, sealing
+from twofactor.models import SMSDevice, TOTPDevice
+from twofactor.redeem import CodeRejected, Kind, Reason, Try
+from twofactor.signals import device_confirmed
+
+pytestmark = pytest.mark.django_db
+
+HALF_AN_HOUR = timedelta(minutes=30)
+MS = timedelta(milliseconds=1)
+
+
+def confirming(user: User, code: str, attempt: str = "setup") -> Try:
+    return Try(user_id=user.pk, kind=Kind.NEW_APP, code=code, attempt=attempt, address=ADDRESS)
+
+
+def begin(user: User, *, now: datetime, attempt: str = "setup") -> Enrolled:
+    app = enrolment.begin_app(user, attempt=attempt, now=now)
+    return Enrolled(user=user, codes=[], secret=app.open_secret(), app=app)
+
+
+def test_the_secret_stays_until_confirmed_or_half_an_hour_old(now: datetime) -> None:
+    user = make_user()
+    first = begin(user, now=now)
+    assert begin(user, now=now + HALF_AN_HOUR - MS).secret == first.secret
+    assert begin(user, now=now, attempt="other browser").secret != first.secret
+    assert begin(user, now=now + HALF_AN_HOUR).secret != first.secret
+
+
+def test_a_pending_device_verifies_nothing(now: datetime) -> None:
+    started = begin(make_user(), now=now)
+    assert not devices.has_device(started.user)
+    with pytest.raises(CodeRejected):
+        redeem(attempt_of(started.user, started.code_at(now)), now=now)
+
+
+def test_a_code_half_an_hour_later_confirms_nothing(now: datetime) -> None:
+    started = begin(make_user(), now=now)
+    late = now + HALF_AN_HOUR
+    given = confirming(started.user, started.code_at(late))
+    with pytest.raises(CodeRejected) as error:
+        enrolment.confirm(given, stamp_read=started.user.stamp, now=late)
+    assert error.value.reason is Reason.EXPIRED
+
+
+def test_confirming_enrols_mails_and_renews_the_stamp(now: datetime) -> None:
+    user = make_user()
+    heard: list[dict[str, Any]] = []
+
+    def listen(**told: Any) -> None:
+        heard.append(told)
+
+    device_confirmed.connect(listen)
+    before = User.objects.get(pk=user.pk)
+    ada = enrol_app(user, now=now)
+    device_confirmed.disconnect(listen)
+    after = User.objects.get(pk=user.pk)
+    assert devices.can_verify(after)
+    assert after.enrolled_at == now - timedelta(minutes=5)
+    assert after.stamp != before.stamp
+    assert after.mailbox_nonce != before.mailbox_nonce
+    assert [told["replaced"] for told in heard] == [False]
+    assert Notice.objects.filter(user=user, kind="set_up_done").count() == 1
+    assert len(ada.codes) == 10
+
+
+def test_of_two_browsers_one_gets_in_and_the_other_starts_over(now: datetime) -> None:
+    user = make_user()
+    stamp = user.stamp
+    one, two = begin(user, now=now), begin(user, now=now, attempt="two")
+    enrolment.confirm(confirming(user, one.code_at(now)), stamp_read=stamp, now=now)
+    with pytest.raises((enrolment.StartOver, CodeRejected)):
+        given = confirming(user, two.code_at(now), attempt="two")
+        enrolment.confirm(given, stamp_read=stamp, now=now)
+    assert TOTPDevice.objects.filter(user=user).count() == 1
+
+
+def test_a_stale_stamp_changes_nothing(now: datetime) -> None:
+    started = begin(make_user(), now=now)
+    with pytest.raises(enrolment.StartOver):
+        given = confirming(started.user, started.code_at(now))
+        enrolment.confirm(given, stamp_read="older", now=now)
+    assert not devices.has_device(started.user)
+    assert backup_codes.codes_left(started.user) == 0
+
+
+def test_the_old_app_and_codes_count_until_the_new_one_is_proved(now: datetime) -> None:
+    ada = enrol_app(now=now)
+    new = begin(ada.user, now=now)
+    with pytest.raises(CodeRejected):
+        given = confirming(ada.user, wrong(new.code_at(now)))
+        enrolment.confirm(given, stamp_read=stamp_of(ada.user), now=now)
+    assert redeem(attempt_of(ada.user, ada.code_at(now)), now=now) is Kind.APP
+    given = confirming(ada.user, new.code_at(now))
+    enrolment.confirm(given, stamp_read=stamp_of(ada.user), now=now)
+    later = now + timedelta(minutes=2)
+    with pytest.raises(CodeRejected):
+        redeem(attempt_of(ada.user, ada.code_at(later)), now=later)
+    with pytest.raises(CodeRejected):
+        redeem(attempt_of(ada.user, ada.codes[0], kind=Kind.BACKUP), now=later)
+    assert redeem(attempt_of(ada.user, new.code_at(later)), now=later) is Kind.APP
+    assert Notice.objects.filter(user=ada.user, kind="device_replaced").count() == 1
+
+
+def test_an_enrolled_person_may_add_the_other_method(now: datetime) -> None:
+    both = enrol_phone(enrol_app(now=now - timedelta(hours=3)).user, now=now)
+    assert devices.app_of(both.user) is not None
+    assert devices.phone_of(both.user) is not None
+    assert Notice.objects.filter(user=both.user, kind="device_added").count() == 1
+
+
+def test_set_up_on_a_pass_deletes_the_whole_old_set(now: datetime) -> None:
+    ben = enrol_phone(now=now)
+    User.objects.filter(pk=ben.user.pk).update(pass_until=now + HALF_AN_HOUR)
+    ada = enrol_app(ben.user, now=now)
+    assert devices.phone_of(ada.user) is None
+    assert devices.app_of(ada.user) is not None
+
+
+def test_the_last_device_can_not_be_removed(now: datetime) -> None:
+    ada = enrol_app(now=now)
+    with pytest.raises(enrolment.LastDevice):
+        enrolment.remove(ada.user, method="app", stamp_read=ada.user.stamp, now=now)
+
+
+def test_of_two_devices_one_can_be_removed(now: datetime) -> None:
+    both = enrol_phone(enrol_app(now=now - timedelta(hours=3)).user, now=now)
+    stamp = both.user.stamp
+    enrolment.remove(both.user, method="app", stamp_read=stamp, now=now)
+    assert devices.app_of(both.user) is None
+    assert stamp_of(both.user) != stamp
+    with pytest.raises(enrolment.LastDevice):
+        enrolment.remove(both.user, method="text", stamp_read=both.user.stamp, now=now)
+
+
+def test_a_reset_takes_everything_and_ends_sessions(now: datetime) -> None:
+    ada = enrol_app(now=now)
+    enrolment.reset(ada.user, actor=make_user(), reason="lost", now=now)
+    assert not devices.has_device(ada.user)
+    assert backup_codes.codes_left(ada.user) == 0
+    assert stamp_of(ada.user) != ada.user.stamp
+    assert Notice.objects.filter(user=ada.user, kind="reset").count() == 1
+
+
+def test_one_spelling_of_a_number_or_another_is_the_same_phone(now: datetime) -> None:
+    user = make_user()
+    for given in (NUMBER, "(202) 555-0123", "001 202 555 0123"):
+        phone = phones.parse(given, country="US")
+        enrolment.begin_phone(user, phone, attempt="s", now=now)
+    device = SMSDevice.objects.get(user=user)
+    assert device.open_number() == NUMBER
+    assert NUMBER.encode() not in bytes(device.number)
+
+
+@pytest.mark.parametrize("how", ["delete", "update", "save", "delete_all"])
+def test_devices_changed_past_enrolment_end_sessions(how: str, now: datetime) -> None:
+    ada = enrol_app(now=now)
+    app = TOTPDevice.objects.get(user=ada.user)
+    if how == "delete":
+        app.delete()
+    elif how == "update":
+        TOTPDevice.objects.filter(pk=app.pk).update(confirmed=False)
+    elif how == "save":
+        app.seal_secret("JBSWY3DP" * 4)
+        app.save()
+    else:
+        TOTPDevice.objects.all().delete()
+    assert stamp_of(ada.user) != ada.user.stamp
+
+
+def test_counting_failures_ends_no_session(now: datetime) -> None:
+    ada = enrol_app(now=now)
+    TOTPDevice.objects.filter(user=ada.user).update(failures=3)
+    redeem(attempt_of(ada.user, ada.code_at(now)), now=now)
+    assert stamp_of(ada.user) == ada.user.stamp
+
+
+def test_swapped_secrets_can_not_be_opened(now: datetime) -> None:
+    one, two = enrol_app(now=now), enrol_app(now=now)
+    assert one.app is not None
+    assert two.app is not None
+    one.app.secret, two.app.secret = two.app.secret, one.app.secret
+    for app in (one.app, two.app):
+        with pytest.raises(sealing.Unreadable):
+            app.open_secret()
