@@ -56,10 +56,11 @@ def next_step(request: HttpRequest, pending: Pending, *, now: datetime) -> Pendi
     return LEADS_TO.get(found.step)
 
 
-def finish_or_restart(request: HttpRequest, pending: Pending, *, now: datetime) -> HttpResponse:
+def _finish_or_restart(request: HttpRequest, pending: Pending, *, now: datetime) -> HttpResponse:
     """Let in whom nothing holds up any more; send anybody else back to the password."""
     person: User | None = getattr(request, "pending_user", None)
-    if person is None:
+    found: Obligation | None = getattr(request, "obligation", None)
+    if person is None or found is None or not found.is_let_in:
         signin.drop(request)
         return HttpResponseRedirect(reverse("login"))
     challenge.complete(request, pending, verified=False, factor=None, now=now)
@@ -88,7 +89,7 @@ def follow(request: HttpRequest, *, now: datetime) -> HttpResponse:
         signin.write(request, settled)
     step = next_step(request, settled, now=now)
     if step is None:
-        return finish_or_restart(request, settled, now=now)
+        return _finish_or_restart(request, settled, now=now)
     settled = signin.enter(request, settled, step, now=now)
     if step is PendingStep.ENROL and not settled.mailbox_proved:
         return _to_mailbox(request, settled, now=now)

@@ -115,7 +115,7 @@ def _answer_pending(
 ) -> HttpResponse | None:
     step = entrance.next_step(request, pending, now=now)
     if step is None:
-        return entrance.finish_or_restart(request, pending, now=now)
+        return entrance.follow(request, now=now)
     pending = signin.enter(request, pending, step, now=now)
     if purpose in OPEN_AT[step]:
         return None

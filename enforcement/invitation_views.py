@@ -82,12 +82,11 @@ def _join(request: HttpRequest, usable: Invitation, person: User) -> HttpRespons
         joining.accept(invitation=usable, user=person, now=timezone.now())
     except joining.SetUpFirst:
         # The acceptance binds from here: set-up opens to this browser, and comes back.
-        request.session["joining"] = usable.pk
+        request.session["invitation"] = usable.pk
         return HttpResponseRedirect(f"{reverse('setup')}?next={reverse('invitation_continue')}")
     except joining.NotJoinable as error:
         messages.error(request, str(error))
         return redirect("home")
-    request.session.pop("joining", None)
     request.session.pop("invitation", None)
     messages.success(request, f"Welcome to {usable.account}.")
     return redirect("account", usable.account.slug)
@@ -124,8 +123,7 @@ def invitation_continue(request: HttpRequest) -> HttpResponse:
     person, now = request.user, timezone.now()
     if not isinstance(person, User):
         return redirect("home")
-    asked = request.GET.get("invitation") or request.session.get("joining")
-    asked = asked or request.session.get("invitation") or 0
+    asked = request.GET.get("invitation") or request.session.get("invitation") or 0
     waiting = Invitation.objects.open().filter(email=person.email, expires_at__gt=now)
     number = int(asked) if str(asked).isdecimal() else 0
     found = waiting.filter(pk=number).select_related("account", "invited_by").first()

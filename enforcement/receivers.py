@@ -1,15 +1,54 @@
-"""What the app below tells this one: set-up was completed; a sign-in came through an invitation."""
+"""What the app below tells this one, and what it asks: signals and one registered question."""
 
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.dispatch import receiver
+from django.http import HttpRequest
 
-from accounts.models import User
-from enforcement import passes
-from twofactor.signals import device_confirmed
+from accounts.models import Invitation, User
+from accounts.signin import Pending
+from enforcement import joining, passes
+from enforcement.standing import standing_for
+from twofactor import enrolment
+from twofactor.signals import device_confirmed, signed_in
 
 
 @receiver(device_confirmed)
 def end_pass(sender: Any, *, user: User, now: datetime, **kwargs: Any) -> None:
     passes.end_by_set_up(user=user, now=now)
+
+
+@receiver(signed_in)
+def join(
+    sender: Any,
+    *,
+    request: HttpRequest,
+    user: User,
+    pending: Pending,
+    now: datetime,
+    **kwargs: Any,
+) -> None:
+    """Whoever came to sign-in to accept an invitation joins when the sign-in is complete."""
+    if pending.invitation is None:
+        return
+    invitation = Invitation.objects.filter(pk=pending.invitation).first()
+    if invitation is None:
+        return
+    request.session["invitation"] = invitation.pk
+    try:
+        joining.accept(invitation=invitation, user=user, now=now)
+    except (joining.NotJoinable, joining.SetUpFirst) as error:
+        # The page that follows shows the invitation as it stands now.
+        messages.warning(request, str(error) or "Set up two-factor authentication to join.")
+    else:
+        messages.success(request, f"Welcome to {invitation.account}.")
+
+
+def is_required(user: User, now: datetime) -> bool:
+    """Whether any account, or duty of staff, asks ``user`` for a second factor."""
+    return bool(standing_for(user).deadlines)
+
+
+enrolment.register_requirement(is_required)
