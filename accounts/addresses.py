@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from accounts import audit, keys, mail
+from accounts import audit, keys, mail, moving
 from accounts.audit import Event
 from accounts.emails import canonical_email
-from accounts.models import EndReason, Notice, User, random_value
+from accounts.models import EndReason, Membership, Notice, User, random_value
 
 LIFE = timedelta(hours=24)
 KINDS = ("address_confirm", "address_confirm_old")
@@ -40,16 +40,29 @@ class Change:
         return str(self.notice.context["new_address"])
 
     @property
-    def needs_both(self) -> bool:
-        return bool(self.notice.context["needs_both"])
+    def account(self) -> str:
+        """The account whose membership moves; empty where the address changes everywhere."""
+        return str(self.notice.context.get("account", ""))
+
+    @property
+    def membership_id(self) -> int | None:
+        number = self.notice.context.get("membership")
+        return int(number) if number is not None else None
 
 
 @transaction.atomic
-def ask(*, user: User, email: str, needs_both: bool, now: datetime) -> None:
+def ask(
+    *,
+    user: User,
+    email: str,
+    needs_both: bool,
+    now: datetime,
+    membership: Membership | None = None,
+) -> None:
     """Mail the new mailbox (and the old one where no factor was given) to confirm the change.
 
-    Whether the new address is already somebody's is never told: its owner is not mailed, and
-    nothing happens.
+    With ``membership`` only that one moves to ``email``, which may be a sign-in already. Else the
+    address changes everywhere; whether it is somebody's already is never told, and nothing happens.
 
     :raises NotChangeable: if it is the address already.
     """
@@ -63,7 +76,7 @@ def ask(*, user: User, email: str, needs_both: bool, now: datetime) -> None:
         after={"to": keys.pseudonym(email)},
         now=now,
     )
-    if User.objects.filter(email=email).exists():
+    if membership is None and User.objects.filter(email=email).exists():
         return
     change_id = random_value()
     context = {
@@ -74,6 +87,8 @@ def ask(*, user: User, email: str, needs_both: bool, now: datetime) -> None:
         "user": user.pk,
         "expires": (now + LIFE).isoformat(),
     }
+    if membership is not None:
+        context |= {"membership": membership.pk, "account": membership.account.name}
     _void_older(user, now=now)
     recipients = [(email, KINDS[0])] + ([(user.email, KINDS[1])] if needs_both else [])
     for recipient, kind in recipients:
@@ -124,6 +139,7 @@ def confirm(*, change: Change, now: datetime) -> bool:
     """Note that a mailbox confirmed; return whether the address changed, or one is still awaited.
 
     :raises NotChangeable: if the new address has become somebody's meanwhile.
+    :raises accounts.moving.NotMovable: if the membership can't move there.
     """
     user = User.objects.select_for_update().get(pk=change.user.pk)
     Notice.objects.filter(pk=change.notice.pk).update(objected_at=now)
@@ -132,7 +148,10 @@ def confirm(*, change: Change, now: datetime) -> bool:
     )
     if open_others.exists():
         return False
-    _change(user, change, now=now)
+    if change.membership_id is not None:
+        moving.move(user=user, membership_id=change.membership_id, email=change.new, now=now)
+    else:
+        _change(user, change, now=now)
     return True
 
 

@@ -40,6 +40,7 @@ class Event(StrEnum):
     INVITATION_REVOKED = "invitation_revoked"
     JOINED = "joined"
     LEFT = "left"
+    MEMBERSHIP_MOVED = "membership_moved"
     MEMBER_REMOVED = "member_removed"
     ROLE_CHANGED = "role_changed"
     CODE_ACCEPTED = "code_accepted"

@@ -12,9 +12,10 @@ from django.contrib.auth.password_validation import (
 )
 
 from accounts.emails import canonical_email
-from accounts.models import Role, User
+from accounts.models import Membership, Role, User
 
 EMAIL_LENGTH = 254
+SEVERAL = 2
 
 
 class EmailField(forms.EmailField):
@@ -84,9 +85,35 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class EmailChangeForm(forms.Form):
+    """A new address for everything, or for one membership of a person who has several."""
+
+    EVERYWHERE = "all"
+
     email = EmailField(
         label="New email address", widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )
+    scope = forms.ChoiceField(
+        label="What is it for?", required=False, widget=forms.RadioSelect, initial=EVERYWHERE
+    )
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = person.memberships.select_related("account").order_by("account__name")
+        self.memberships = {membership.account.slug: membership for membership in mine}
+        if len(self.memberships) < SEVERAL:
+            del self.fields["scope"]
+            return
+        choices = [(self.EVERYWHERE, "Change my address everywhere")]
+        choices += [
+            (slug, f"Move only my place in {membership.account} to it")
+            for slug, membership in self.memberships.items()
+        ]
+        self.fields["scope"].choices = choices  # type: ignore[attr-defined]
+
+    @property
+    def membership(self) -> Membership | None:
+        """The membership that alone is to move; None where the address changes everywhere."""
+        return self.memberships.get(self.cleaned_data.get("scope", ""))
 
 
 class PasswordChangeForm(DjangoPasswordChangeForm):

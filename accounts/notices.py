@@ -23,6 +23,8 @@ register(
     Kind(name="address_confirm", app=APP, values=_address_link, is_private=True),
     Kind(name="address_confirm_old", app=APP, values=_address_link, is_private=True),
     Kind(name="address_changed", app=APP, is_private=True, offers_not_me=True),
+    Kind(name="membership_moved", app=APP, is_private=True, offers_not_me=True),
+    Kind(name="membership_moved_owners", app=APP),
     Kind(name="removed_from_account", app=APP),
     Kind(name="role_changed", app=APP),
     Kind(name="mail_trouble", app=APP),

@@ -85,13 +85,15 @@ def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:
     return None
 
 
-def _counting_down(person: User, obligation: Obligation, *, now: datetime) -> Banner:
+def _counting_down(person: User, obligation: Obligation, *, now: datetime) -> Banner | None:
     until = obligation.until or now
-    names = binding_accounts(person).values_list("account__name", flat=True)
+    names = tuple(binding_accounts(person).values_list("account__name", flat=True))
+    if obligation.is_ahead and not names:
+        return None  # this very request ended what asked for it
     return Banner(
         kind="pass" if obligation.is_on_pass else "window",
         url=reverse("setup"),
         until=until,
-        accounts=tuple(names),
+        accounts=names,
         seconds_left=max(0, int((until - now).total_seconds())),
     )

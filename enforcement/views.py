@@ -12,7 +12,7 @@ from accounts.forms import InviteForm
 from accounts.memberships import LastOwner, NotAllowed, check_owner_remains
 from accounts.models import Membership, User
 from accounts.purposes import Purpose, serves
-from accounts.views.account import membership_of, open_invitations, person_of
+from accounts.reach import membership_of, open_invitations, person_of
 from enforcement import entrance, leaving, passes, report
 from enforcement.forms import AskForm
 from enforcement.models import Pass, PassRequest

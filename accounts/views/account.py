@@ -1,8 +1,7 @@
 """Home, and an account's page: its members and invitations."""
 
 from django.contrib import messages
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import resolve, reverse
 from django.utils import timezone
@@ -10,23 +9,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import invitations, memberships
 from accounts.forms import InviteForm, RoleForm
-from accounts.models import Account, Invitation, Membership, Role, User
-
-
-def person_of(request: HttpRequest) -> User:
-    """Return the signed-in person; the gate lets nobody else reach the views that ask."""
-    if not isinstance(request.user, User):
-        raise Http404
-    return request.user
-
-
-def membership_of(request: HttpRequest, slug: str, *, manager: bool = False) -> Membership:
-    """Return the person's own membership; an account that is not theirs does not exist to them."""
-    mine = Membership.objects.select_related("account", "user")
-    found = get_object_or_404(mine, account__slug=slug, user=person_of(request))
-    if manager and not found.is_manager:
-        raise Http404
-    return found
+from accounts.models import Invitation, Membership, Role
+from accounts.reach import membership_of, person_of
 
 
 @require_safe
@@ -39,15 +23,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "invitations": waiting.select_related("account", "invited_by"),
     }
     return render(request, "accounts/home.html", context)
-
-
-def open_invitations(account: Account) -> QuerySet[Invitation]:
-    """Return what managers see: invitations that can still be accepted."""
-    return (
-        Invitation.objects.open()
-        .filter(account=account, expires_at__gt=timezone.now())
-        .order_by("email")
-    )
 
 
 @require_POST

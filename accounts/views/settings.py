@@ -10,12 +10,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import addresses, audit, objections, passwords, people, session_state, sessions
+from accounts import (
+    addresses,
+    audit,
+    moving,
+    objections,
+    passwords,
+    people,
+    session_state,
+    sessions,
+)
 from accounts.audit import Event
 from accounts.forms import EmailChangeForm, PasswordChangeForm, ProfileForm
 from accounts.memberships import LastOwner
 from accounts.purposes import Fresh, Purpose, serves
-from accounts.views.account import person_of
+from accounts.reach import person_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -34,11 +43,15 @@ def email(request: HttpRequest) -> HttpResponse:
     """Ask for a change of address; nothing changes before the new mailbox confirms."""
     person, now = person_of(request), timezone.now()
     needs_both = not session_state.gave_factor(request, now=now)
-    form = EmailChangeForm(request.POST or None)
+    form = EmailChangeForm(request.POST or None, person=person)
     if request.method == "POST" and form.is_valid():
         try:
             addresses.ask(
-                user=person, email=form.cleaned_data["email"], needs_both=needs_both, now=now
+                user=person,
+                email=form.cleaned_data["email"],
+                membership=form.membership,
+                needs_both=needs_both,
+                now=now,
             )
         except addresses.NotChangeable as error:
             form.add_error("email", str(error))
@@ -65,14 +78,19 @@ def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, template, status=410)
     if request.user.is_authenticated and request.user.pk != change.user.pk:
         return render(request, template, status=403)
-    context = {"is_valid": True, "new_address": change.new, "old_address": change.old}
+    context = {
+        "is_valid": True,
+        "new_address": change.new,
+        "old_address": change.old,
+        "account": change.account,
+    }
     if request.method == "POST":
         try:
             is_done = addresses.confirm(change=change, now=now)
-        except addresses.NotChangeable as error:
+        except (addresses.NotChangeable, moving.NotMovable) as error:
             messages.error(request, str(error))
             return render(request, template, status=409)
-        if is_done and request.user.is_authenticated:
+        if is_done and request.user.is_authenticated and change.membership_id is None:
             change.user.refresh_from_db()
             state = session_state.read(request.session)
             session_state.adopt(
