@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import mail, sessions, throttle
+from accounts import mail
 from accounts.clock import is_trustworthy
 
 BATCH = 100
@@ -16,10 +16,3 @@ def send_notices() -> None:
         return
     while mail.send_due(now=timezone.now(), limit=BATCH) == BATCH:
         continue
-
-
-@shared_task(name="accounts.tasks.forget_old")
-def forget_old() -> None:
-    now = timezone.now()
-    throttle.forget_old(now=now)
-    sessions.forget_dead(now=now)

@@ -1,23 +1,30 @@
 """Jobs of this app: each reads the clock and makes its calls; one that fails stops no other."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from celery import shared_task
 from django.utils import timezone
 
+from accounts import sessions, throttle
 from accounts.clock import is_trustworthy
 from enforcement import logouts, notices
+from twofactor import housekeeping
 
 logger = logging.getLogger(__name__)
 
-WORK: tuple[Callable[..., None], ...] = (
+WORK: tuple[Callable[..., object], ...] = (
     logouts.end_overdue_sessions,
     logouts.settle_passes,
     notices.announce,
     notices.remind,
     notices.warn_of_passes,
+)
+HOUSEKEEPING: tuple[Callable[..., object], ...] = (
+    throttle.forget_old,
+    sessions.forget_dead,
+    housekeeping.forget_old,
 )
 
 
@@ -25,11 +32,18 @@ WORK: tuple[Callable[..., None], ...] = (
 def sweep() -> None:
     """Carry out what has become due, from stored state alone."""
     if is_trustworthy():
-        carry_out(now=timezone.now())
+        carry_out(WORK, now=timezone.now())
 
 
-def carry_out(*, now: datetime) -> None:
-    for work in WORK:
+@shared_task(name="enforcement.tasks.forget_old")
+def forget_old() -> None:
+    """Housekeeping: drop rows that no rule looks at any more."""
+    carry_out(HOUSEKEEPING, now=timezone.now())
+
+
+def carry_out(jobs: Iterable[Callable[..., object]] = WORK, *, now: datetime) -> None:
+    """Do each of ``jobs`` from stored state alone."""
+    for work in jobs:
         try:
             work(now=now)
         except Exception:

@@ -151,10 +151,15 @@ CELERY_TASK_TIME_LIMIT = 240  # below visibility_timeout, or a slow task runs tw
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     # A tick nobody took within its interval is dropped; the next one does the same work.
     task: {"task": task, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
     for task in ("enforcement.tasks.sweep", "accounts.tasks.send_notices")
+}
+CELERY_BEAT_SCHEDULE["enforcement.tasks.forget_old"] = {
+    "task": "enforcement.tasks.forget_old",
+    "schedule": 3600,
+    "options": {"expires": 3600},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
