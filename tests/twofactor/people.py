@@ -7,7 +7,7 @@ import pyotp
 
 from accounts.models import User
 from tests.factories import make_user
-from twofactor import enrolment, phones, sent_codes
+from twofactor import enrolment, phones, sent_codes, texts
 from twofactor.models import SentCode, SMSDevice, TOTPDevice
 from twofactor.redeem import Kind, Try, redeemed
 
@@ -60,13 +60,15 @@ def enrol_app(user: User | None = None, *, now: datetime) -> Enrolled:
     )
 
 
-def enrol_phone(user: User | None = None, *, number: str = NUMBER, now: datetime) -> Enrolled:
+def enrol_phone(
+    user: User | None = None, *, number: str = NUMBER, address: str = ADDRESS, now: datetime
+) -> Enrolled:
     """Set up a phone, two hours before ``now``, so that no wait is left of it."""
     user, before = user or make_user(), now - timedelta(hours=2)
     device = enrolment.begin_phone(
         user, phones.parse(number, country="US"), attempt="s", now=before
     )
-    sent = enrolment.text_setup_code(user, device, attempt="s", address=ADDRESS, now=before)
+    sent = enrolment.text_setup_code(user, device, attempt="s", address=address, now=before)
     given = Try(
         user_id=user.pk,
         kind=Kind.NEW_TEXT,
@@ -88,3 +90,20 @@ def stamp_of(user: User) -> str:
 def wrong(code: str) -> str:
     """Return ``code`` with one digit altered."""
     return code[:-1] + str((int(code[-1]) + 5) % 10)
+
+
+def text(person: Enrolled, *, now: datetime, purpose: str = "sign_in") -> SentCode:
+    assert person.phone is not None
+    return texts.send_code(
+        person.user,
+        person.phone,
+        purpose=SentCode.Purpose(purpose),
+        attempt="a",
+        address=ADDRESS,
+        now=now,
+    )
+
+
+def texted(person: Enrolled, sent: SentCode, code: str = "") -> Try:
+    code = code or sent_codes.code_of(sent)
+    return attempt_of(person.user, code, kind=Kind.TEXT, purpose=sent.purpose)

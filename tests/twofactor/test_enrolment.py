@@ -86,16 +86,16 @@ def test_of_two_browsers_one_gets_in_and_the_other_starts_over(now: datetime) ->
     stamp = user.stamp
     one, two = begin(user, now=now), begin(user, now=now, attempt="two")
     enrolment.confirm(confirming(user, one.code_at(now)), stamp_read=stamp, now=now)
+    given = confirming(user, two.code_at(now), attempt="two")
     with pytest.raises((enrolment.StartOver, CodeRejected)):
-        given = confirming(user, two.code_at(now), attempt="two")
         enrolment.confirm(given, stamp_read=stamp, now=now)
     assert TOTPDevice.objects.filter(user=user).count() == 1
 
 
 def test_a_stale_stamp_changes_nothing(now: datetime) -> None:
     started = begin(make_user(), now=now)
+    given = confirming(started.user, started.code_at(now))
     with pytest.raises(enrolment.StartOver):
-        given = confirming(started.user, started.code_at(now))
         enrolment.confirm(given, stamp_read="older", now=now)
     assert not devices.has_device(started.user)
     assert backup_codes.codes_left(started.user) == 0
@@ -104,8 +104,8 @@ def test_a_stale_stamp_changes_nothing(now: datetime) -> None:
 def test_the_old_app_and_codes_count_until_the_new_one_is_proved(now: datetime) -> None:
     ada = enrol_app(now=now)
     new = begin(ada.user, now=now)
+    given = confirming(ada.user, wrong(new.code_at(now)))
     with pytest.raises(CodeRejected):
-        given = confirming(ada.user, wrong(new.code_at(now)))
         enrolment.confirm(given, stamp_read=stamp_of(ada.user), now=now)
     assert redeem(attempt_of(ada.user, ada.code_at(now)), now=now) is Kind.APP
     given = confirming(ada.user, new.code_at(now))

@@ -13,9 +13,11 @@ from tests.twofactor.people import (
     enrol_app,
     enrol_phone,
     redeem,
+    text,
+    texted,
     wrong,
 )
-from twofactor import budget, sent_codes, texts
+from twofactor import budget, sent_codes
 from twofactor.models import CodeFailure, SentCode, TOTPDevice
 from twofactor.redeem import CodeRejected, Kind, Reason, TooMany, Try, redeemed
 
@@ -39,18 +41,6 @@ def refused(given: Try, *, now: datetime) -> Reason:
     with pytest.raises(CodeRejected) as error:
         redeem(given, now=now)
     return error.value.reason
-
-
-def text(person: Enrolled, *, now: datetime, purpose: str = "sign_in") -> SentCode:
-    assert person.phone is not None
-    return texts.send_code(
-        person.user,
-        person.phone,
-        purpose=SentCode.Purpose(purpose),
-        attempt="a",
-        address=ADDRESS,
-        now=now,
-    )
 
 
 def test_a_right_code_is_accepted_once(ada: Enrolled, now: datetime) -> None:
@@ -224,11 +214,6 @@ def test_a_secret_of_another_row_verifies_nothing(ada: Enrolled, now: datetime) 
 def test_a_device_verifies_nothing_by_itself(ada: Enrolled, now: datetime) -> None:
     assert ada.app is not None
     assert ada.app.verify_token(ada.code_at(now)) is False
-
-
-def texted(person: Enrolled, sent: SentCode, code: str = "") -> Try:
-    code = code or sent_codes.code_of(sent)
-    return attempt_of(person.user, code, kind=Kind.TEXT, purpose=sent.purpose)
 
 
 def test_a_texted_code_is_good_for_five_minutes(ben: Enrolled, now: datetime) -> None:

@@ -3,7 +3,15 @@ from typing import Any
 
 import pytest
 
-from tests.twofactor.people import attempt_of, enrol_app, enrol_phone, redeem, stamp_of
+from tests.twofactor.people import (
+    attempt_of,
+    enrol_app,
+    enrol_phone,
+    redeem,
+    stamp_of,
+    text,
+    texted,
+)
 from twofactor import rotation
 from twofactor.models import SMSDevice, TOTPDevice
 from twofactor.redeem import Kind
@@ -34,7 +42,8 @@ def test_a_rotation_goes_on_where_it_was_killed(
     people = [enrol_app(now=now) for _ in range(5)]
     settings.FIELD_KEYS = [NEW, OLD]
     monkeypatch.setattr(rotation, "CHUNK", 2)
-    seal, sealed = TOTPDevice.seal_secret, []
+    sealed: list[int] = []
+    seal = TOTPDevice.seal_secret
 
     def dies_at_the_third(device: TOTPDevice, secret: str) -> None:
         if len(sealed) == 2:
@@ -53,8 +62,6 @@ def test_a_rotation_goes_on_where_it_was_killed(
 
 
 def test_a_text_sent_before_a_rotation_is_still_good(now: datetime, settings: Any) -> None:
-    from tests.twofactor.test_redeem import text, texted
-
     settings.FIELD_KEYS = [OLD]
     ben = enrol_phone(now=now)
     sent = text(ben, now=now)
