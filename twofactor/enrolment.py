@@ -5,7 +5,7 @@ it, so that of two browsers that set up at the same time one gets in and the oth
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,16 +19,12 @@ from accounts.models import EndReason, User, random_value
 from twofactor import backup_codes, devices, safety_net, texts, totp
 from twofactor.models import BackupCodeSet, SentCode, SMSDevice, TOTPDevice
 from twofactor.phones import Phone
-from twofactor.redeem import CodeRejected, Redeemed, TooMany, Try, redeemed
+from twofactor.redeem import CodeRejected, Redeemed, StartOver, TooMany, Try, redeemed
 from twofactor.signals import device_confirmed, device_removed
 
-__all__ = ["CodeRejected", "TooMany"]
+__all__ = ["CodeRejected", "StartOver", "TooMany"]
 
 Device = TOTPDevice | SMSDevice
-
-
-class StartOver(Exception):
-    """Something about this person changed in another browser since this one began."""
 
 
 class LastDevice(Exception):
@@ -126,6 +122,9 @@ def confirm(given: Try, *, stamp_read: str, now: datetime) -> Confirmed:
     :raises TooMany: when the budget is spent.
     :raises StartOver: if another browser changed the person's devices since ``stamp_read``.
     """
+    # Whoever was faster deleted the device of this set-up, too: to say that its code is wrong would
+    # be a lie, and would cost a try.
+    given = replace(given, stamp_read=stamp_read)
     with safety_net.suspended(), redeemed(given, now=now) as accepted:
         return _confirm(accepted, stamp_read=stamp_read, now=now)
 

@@ -23,7 +23,7 @@ from twofactor import backup_codes, budget, devices, phones, sealing, totp, type
 from twofactor.models import BackupCode, SentCode, SentState, SMSDevice, TOTPDevice
 from twofactor.signals import code_rejected
 
-__all__ = ["CodeRejected", "Kind", "Reason", "Redeemed", "TooMany", "Try", "redeemed"]
+__all__ = ["CodeRejected", "Kind", "Reason", "Redeemed", "StartOver", "TooMany", "Try", "redeemed"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,10 @@ class CodeRejected(Exception):
         self.reason = reason
 
 
+class StartOver(Exception):
+    """Something about this person changed in another browser since this one began."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
     """One code that somebody typed: for whom, as what, in which attempt, from where."""
@@ -71,6 +75,7 @@ class Try:
     address: str
     purpose: str = ""  # of a sent code: ``SentPurpose``
     agent: str = ""
+    stamp_read: str = ""  # where a change of the person's stamp voids what the code is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +97,13 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
 
     :raises TooMany: if a budget is spent; nothing was evaluated, a right code included.
     :raises CodeRejected: for anything but a right code.
+    :raises StartOver: if ``stamp_read`` is given and no longer the stamp; nothing was evaluated.
     """
     refused: CodeRejected | TooMany
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=given.user_id)
+        if given.stamp_read and given.stamp_read != user.stamp:
+            raise StartOver
         try:
             _check_budgets(user, given, now=now)
             accepted = _evaluate(user, given, now=now)
