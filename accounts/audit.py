@@ -2,7 +2,8 @@
 
 ``record`` is called inside the transaction of the change, as its last write: it locks the head
 of the chain until the commit, so that rows are numbered without gaps. People stand in a row as
-id and keyed pseudonym; deleting a sign-in leaves the chain whole.
+id and keyed pseudonym; deleting a sign-in leaves the chain whole. Retention alone removes rows: a
+whole prefix, leaving a checkpoint.
 """
 
 import hashlib
@@ -65,6 +66,7 @@ class Event(StrEnum):
     PASS_REFUSED = "pass_refused"
     NOT_ME = "not_me"
     KEYS_ROTATED = "keys_rotated"
+    AUDIT_REMOVED = "audit_removed"
     PERSON_DEACTIVATED = "person_deactivated"
     PERSON_REACTIVATED = "person_reactivated"
     STAFF_CHANGED = "staff_changed"
@@ -163,14 +165,35 @@ def digest(row: AuditEvent) -> str:
 def first_bad_row() -> int | None:
     """Return the number of the first row that breaks the chain; None when it is whole.
 
-    A chain cut at its end shows as the head's count plus nothing: the number after the last row.
+    The chain goes on from retention's checkpoint. One that was cut at its end shows at the number
+    after its last row.
     """
-    previous, number = "", 0
+    head = AuditHead.objects.filter(pk=1).first() or AuditHead()
+    previous, number = head.removed_hash, head.removed
     for row in AuditEvent.objects.order_by("number").iterator():
         number += 1
         if row.number != number or row.previous != previous or row.hash != digest(row):
             return number
         previous = row.hash
-    head = AuditHead.objects.filter(pk=1).first()
-    expected = (head.count, head.hash) if head else (0, "")
-    return None if expected == (number, previous) else number + 1
+    return None if (head.count, head.hash) == (number, previous) else number + 1
+
+
+@transaction.atomic
+def remove_older(*, than: datetime, now: datetime) -> int:
+    """Remove the rows from before ``than`` as one prefix; return how many there were.
+
+    What stands at the head afterwards is the checkpoint, and a row that tells of it.
+    """
+    head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1)
+    kept = AuditEvent.objects.filter(at__gte=than).order_by("number").first()
+    prefix = AuditEvent.objects.order_by("number")
+    if kept is not None:
+        prefix = prefix.filter(number__lt=kept.number)
+    last = prefix.last()
+    if last is None:
+        return 0
+    count, _ = AuditEvent.objects.filter(number__lte=last.number).delete()
+    head.removed, head.removed_hash = last.number, last.hash
+    head.save()
+    record(Event.AUDIT_REMOVED, after={"up_to": last.number}, now=now)
+    return count

@@ -103,10 +103,16 @@ class Notice(models.Model):
 
 
 class AuditHead(models.Model):
-    """The one row that every writer of the audit locks: where the chain ends."""
+    """The one row that every writer of the audit locks: where the chain begins and ends."""
 
-    count = models.BigIntegerField(default=0)
-    hash = models.CharField(max_length=64, default="")
+    count = models.BigIntegerField(default=0, help_text="The number of the last row.")
+    hash = models.CharField(max_length=64, default="", help_text="The hash of the last row.")
+    removed = models.BigIntegerField(
+        default=0, help_text="The checkpoint: the number of the last row that retention removed."
+    )
+    removed_hash = models.CharField(
+        max_length=64, default="", help_text="The hash of that row, from which the chain goes on."
+    )
 
     def __str__(self) -> str:
         return f"{self.count} rows"

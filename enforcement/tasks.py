@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
-from accounts import sessions, throttle
+from accounts import audit, sessions, throttle
 from accounts.clock import is_trustworthy
 from enforcement import logouts, notices
 from twofactor import housekeeping
@@ -21,10 +22,20 @@ WORK: tuple[Callable[..., object], ...] = (
     notices.remind,
     notices.warn_of_passes,
 )
+
+
+def forget_audit(*, now: datetime) -> None:
+    """Apply ``AUDIT_RETENTION_DAYS``, where it is set."""
+    days = settings.AUDIT_RETENTION_DAYS
+    if days is not None:
+        audit.remove_older(than=now - timedelta(days=days), now=now)
+
+
 HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     throttle.forget_old,
     sessions.forget_dead,
     housekeeping.forget_old,
+    forget_audit,
 )
 
 
