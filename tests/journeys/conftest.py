@@ -1,0 +1,59 @@
+"""What journeys share: a clock that stands still, an account with people in it."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from accounts.models import Membership, Role
+from tests.factories import make_account, make_user
+from tests.journeys.clock import Clock, stopped_clock
+from tests.journeys.driver import Browser
+from tests.journeys.world import Northwind, enrol
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    with stopped_clock() as clock:
+        yield clock
+
+
+@pytest.fixture(autouse=True)
+def clean_outside(tmp_path: Path, settings: Any) -> Iterator[None]:
+    """Texts go into a folder of the test's own; no provider has failed yet."""
+    settings.OUTBOX_DIR = tmp_path
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_fails_silently(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Jobs catch what goes wrong and log it; here that fails the test."""
+    yield
+    errors = [one for one in caplog.get_records("call") if one.levelno >= logging.ERROR]
+    assert not errors, [one.getMessage() for one in errors]
+
+
+@pytest.fixture
+def northwind(db: None, clock: Clock) -> Northwind:
+    owner = make_user("owner@northwind.example", name="Olga Owner")
+    ada = make_user("ada@northwind.example", name="Ada Lovelace")
+    ben = make_user("ben@northwind.example", name="Ben Bitdiddle")
+    admin = make_user("admin@northwind.example", name="Alex Admin")
+    account = make_account("northwind", owner=owner, members=(ada, ben))
+    Membership.objects.create(account=account, user=admin, role=Role.ADMIN)
+    clock.forward(hours=1)
+    return Northwind(account=account, owner=owner, admin=admin, ada=ada, ben=ben, clock=clock)
+
+
+@pytest.fixture
+def support(northwind: Northwind, clock: Clock) -> Browser:
+    """A browser of support staff, signed in with a code just now."""
+    person = make_user("support@gatehouse.example", name="Sam Support", is_staff=True)
+    browser = Browser(person, secret=enrol(person, clock=clock).secret)
+    browser.sign_in()
+    return browser
