@@ -1,12 +1,7 @@
-"""The admin site: one door, ours; open to support staff and, for their account, to owners."""
+"""Which admin site Django's ``admin.site`` is. Read before models exist, so it imports none."""
 
-from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 
 
-class GatehouseAdminSite(AdminSite):
-    site_header = site_title = "Gatehouse"
-
-
 class GatehouseAdminConfig(AdminConfig):
-    default_site = "enforcement.admin_site.GatehouseAdminSite"
+    default_site = "enforcement.admin_door.GatehouseAdminSite"

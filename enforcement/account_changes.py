@@ -1,0 +1,55 @@
+"""Change an account's own fields. Its requirement changes in ``enforcement.policies`` alone."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.audit import Event
+from accounts.models import Account, Plan, User
+from enforcement import policies
+
+FIELDS = ("name", "plan", "email_domains")
+
+
+class PlanNeeded(Exception):
+    """The requirement is on, and only the Enterprise plan can have it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This account requires two-factor authentication, which only the Enterprise plan can. "
+            "Switch the requirement off first; then change the plan."
+        )
+
+
+def check_plan(account: Account, plan: str) -> None:
+    """Check that ``account`` may have ``plan``.
+
+    :raises PlanNeeded: while the requirement is on.
+    """
+    if plan != Plan.ENTERPRISE and policies.current(account) is not None:
+        raise PlanNeeded
+
+
+@transaction.atomic
+def change(*, account: Account, actor: User, now: datetime) -> None:
+    """Store the fields of ``account`` that differ from the stored ones.
+
+    :raises PlanNeeded: while the requirement is on. Switching takes the same lock, so neither
+        can slip past the other.
+    """
+    stored = Account.objects.select_for_update().get(pk=account.pk)
+    changed = [name for name in FIELDS if getattr(stored, name) != getattr(account, name)]
+    if not changed:
+        return
+    if "plan" in changed:
+        check_plan(stored, account.plan)
+    account.save(update_fields=changed)
+    audit.record(
+        Event.ACCOUNT_CHANGED,
+        actor=actor,
+        account=account,
+        before={name: getattr(stored, name) for name in changed},
+        after={name: getattr(account, name) for name in changed},
+        now=now,
+    )

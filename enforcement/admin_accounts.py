@@ -1,0 +1,109 @@
+"""Accounts in the admin: an owner's own, all of them for support.
+
+Owners change the name; support the plan and the domains, too. The requirement has a page of its
+own. New accounts are made by ``manage.py create_account``, memberships on the account's page.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
+from accounts.models import Account, User
+from accounts.reach import open_invitations, person_of
+from enforcement import account_changes, admin_requirement, overview, policies
+from enforcement.admin_forms import AccountForm
+from enforcement.models import Policy
+
+
+class AccountAdmin(ScopedAdmin):
+    form = AccountForm
+    change_form_template = "enforcement/admin/account.html"
+    list_display = ("name", "slug", "plan", "requirement")
+    list_filter = ("plan",)
+    lookups = frozenset({"plan", "plan__exact"})
+    search_fields = ("name", "slug")
+    search_help_text = "A name or a short name."
+    FOR_OWNERS = ("name",)
+    FOR_SUPPORT = ("name", "plan", "email_domains")
+
+    def owned(self, rows: QuerySet[Any], person: User) -> QuerySet[Any]:
+        return rows.filter(pk__in=owned_accounts(person))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        deadlines = Policy.objects.filter(account=OuterRef("pk"), ended_at=None).values("deadline")
+        rows: QuerySet[Any] = super().get_queryset(request)
+        annotated: QuerySet[Any] = rows.annotate(open_deadline=Subquery(deadlines[:1]))
+        return annotated
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path(
+            "<int:object_id>/requirement/",
+            self.admin_site.admin_view(self.requirement_view),
+            name="accounts_account_requirement",
+        )
+        return [page, *super().get_urls()]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True  # a foreign account is not found in the first place
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        domains = "email_domains" if is_support(request) else "domains"
+        return ["name", "slug", "plan", domains, "created_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        free = self.FOR_SUPPORT if is_support(request) else self.FOR_OWNERS
+        return [name for name in self.get_fields(request, obj) if name not in free]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        account_changes.change(account=obj, actor=person_of(request), now=timezone.now())
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        account, now = kwargs.get("obj"), timezone.now()
+        if isinstance(account, Account):
+            policy = policies.current(account)
+            context.update(
+                account=account,
+                policy=policy,
+                is_over=policy is not None and policy.deadline <= now,
+                deadline_told=overview.told_to(person_of(request), policy.deadline)
+                if policy
+                else "",
+                started_by=overview.starter_of(policy) if policy else "",
+                told=overview.told(policy) if policy else None,
+                past=overview.past_periods(account),
+                invitations=open_invitations(account),
+                members=overview.members(
+                    account,
+                    shown=request.GET.get("show", ""),
+                    page=request.GET.get("page", ""),
+                    now=now,
+                ),
+            )
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def requirement_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        account: Account = self.found(request, str(object_id))
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return admin_requirement.page(request, account, context=context, now=timezone.now())
+
+    @admin.display(description="email domains")
+    def domains(self, account: Account) -> str:
+        return ", ".join(account.email_domains) or "any"
+
+    @admin.display(description="two-factor authentication", ordering="open_deadline")
+    def requirement(self, account: Any) -> SafeString:
+        deadline = account.open_deadline
+        if deadline is None:
+            return format_html('<span class="tag">{}</span>', "not required")
+        if deadline <= timezone.now():
+            return format_html('<span class="tag tag--good">{}</span>', "required")
+        return format_html('<span class="tag tag--warning">{}</span>', "deadline ahead")

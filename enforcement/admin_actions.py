@@ -1,0 +1,214 @@
+"""What is done to one person in the admin: each a page that says what will happen, then a POST.
+
+A page only shows and asks; the use case behind it decides again, under its locks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from accounts.admin_scope import is_support
+from accounts.models import User
+from accounts.purposes import Fresh
+from accounts.reach import person_of
+from enforcement import admin_proof, overview, passes, person_page, support
+from enforcement.admin_forms import ConfirmForm, GrantForm, ReasonForm, StaffForm
+from enforcement.passes import NotGrantable
+from enforcement.support import NotAllowed
+
+TEMPLATE = "enforcement/admin/action.html"
+
+Do = Callable[[User, User, dict[str, Any], datetime], None]
+Check = Callable[[User, User, datetime], None]
+
+
+def _is_support(viewer: User, person: User) -> bool:
+    return viewer.is_bound_staff
+
+
+def _is_superuser(viewer: User, person: User) -> bool:
+    return viewer.is_superuser
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One thing to do: its words, its form, who is asked for what, and the use case."""
+
+    title: str
+    button: str
+    done: str
+    do: Do
+    check: Check  # what the page asks before it shows a form
+    form: type[forms.Form] = ConfirmForm
+    fresh: Fresh | None = Fresh.STRONG
+    is_danger: bool = False
+    is_open_to: Callable[[User, User], bool] = _is_support
+
+
+def _grant(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    passes.grant_pass(
+        user=person, actor=viewer, reason=given["reason"], ticket=given["ticket"], now=now
+    )
+
+
+def _check_grant(person: User, viewer: User, now: datetime) -> None:
+    passes.check_grantable(user=person, actor=viewer, now=now)
+
+
+def _revoke(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    passes.revoke_pass(user=person, actor=viewer, now=now)
+
+
+def _check_revoke(person: User, viewer: User, now: datetime) -> None:
+    if passes.open_pass(person) is None:
+        raise NotGrantable("There is no pass to revoke.")
+
+
+def _reset(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    support.reset(user=person, actor=viewer, reason=given["reason"], now=now)
+
+
+def _check_reset(person: User, viewer: User, now: datetime) -> None:
+    support.check_resettable(user=person, actor=viewer, now=now)
+
+
+def _deactivate(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    support.deactivate(user=person, actor=viewer, now=now)
+
+
+def _reactivate(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    support.reactivate(user=person, actor=viewer, now=now)
+
+
+def _change_staff(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    support.change_staff(user=person, actor=viewer, now=now, **given)
+
+
+def _check_handle(person: User, viewer: User, now: datetime) -> None:
+    support.check_may_handle(user=person, actor=viewer)
+
+
+KINDS = {
+    "pass": Kind(
+        title="Grant a pass",
+        button="Grant the pass",
+        done="{person} can sign in with the password alone until {until}.",
+        do=_grant,
+        check=_check_grant,
+        form=GrantForm,
+        is_open_to=passes.may_help,
+    ),
+    "pass_revoke": Kind(
+        title="Revoke the pass",
+        button="Revoke the pass",
+        done="The pass of {person} has ended.",
+        do=_revoke,
+        check=_check_revoke,
+        fresh=None,  # stopping a pass must be quick, and does no harm
+        is_open_to=passes.may_revoke,
+        is_danger=True,
+    ),
+    "reset": Kind(
+        title="Reset two-factor authentication",
+        button="Reset it",
+        done="{person} has no device and no backup codes any more.",
+        do=_reset,
+        check=_check_reset,
+        form=ReasonForm,
+        is_danger=True,
+    ),
+    "deactivate": Kind(
+        title="Deactivate",
+        button="Deactivate",
+        done="{person} can no longer sign in.",
+        do=_deactivate,
+        check=_check_handle,
+        is_danger=True,
+    ),
+    "reactivate": Kind(
+        title="Reactivate",
+        button="Reactivate",
+        done="{person} can sign in again.",
+        do=_reactivate,
+        check=_check_handle,
+    ),
+    "staff": Kind(
+        title="Change who is staff",
+        button="Save",
+        done="Saved for {person}.",
+        do=_change_staff,
+        check=_check_handle,
+        form=StaffForm,
+        is_open_to=_is_superuser,
+    ),
+}
+
+
+def page(
+    request: HttpRequest, person: User, name: str, *, context: dict[str, Any], now: datetime
+) -> HttpResponse:
+    """Show the page of one action, or carry it out."""
+    kind, viewer = KINDS[name], person_of(request)
+    if not kind.is_open_to(viewer, person):
+        return _not_open(request, person, viewer, name, now=now)
+    asked = admin_proof.missing(request, kind.fresh, now=now) if kind.fresh else None
+    if asked is not None:
+        return asked
+    words = {
+        "person": str(person),
+        "until": overview.told_to(viewer, person_page.pass_until(now=now)),
+    }
+    form = kind.form(request.POST or None, initial=_initial(person))
+    refused = _refusal(lambda: kind.check(person, viewer, now))
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        refused = _refusal(lambda: kind.do(person, viewer, given, now))
+        if not refused:
+            messages.success(request, kind.done.format(**words))
+            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
+        support.note_refusal(user=person, actor=viewer, tried=name, why=refused, now=now)
+    return TemplateResponse(
+        request,
+        TEMPLATE,
+        {
+            **context,
+            "title": kind.title,
+            "person": person,
+            "kind": kind,
+            "until": words["until"],
+            "explanation": f"enforcement/admin/actions/{name}.html",
+            "form": form,
+            "refused": refused,
+        },
+        status=409 if refused and request.method == "POST" else 200,
+    )
+
+
+def _not_open(
+    request: HttpRequest, person: User, viewer: User, name: str, *, now: datetime
+) -> HttpResponse:
+    """An owner may look at this member, and not do that: no such page. A try is written down."""
+    if request.method == "POST":
+        why = "not support" if not is_support(request) else "not a superuser"
+        support.note_refusal(user=person, actor=viewer, tried=name, why=why, now=now)
+    raise Http404
+
+
+def _initial(person: User) -> dict[str, bool]:
+    return {"is_staff": person.is_staff, "is_superuser": person.is_superuser}
+
+
+def _refusal(call: Callable[[], None]) -> str:
+    """Return the reason for which ``call`` refuses, empty when it went well."""
+    try:
+        call()
+    except (NotGrantable, NotAllowed) as error:
+        return str(error)
+    return ""

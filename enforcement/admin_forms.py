@@ -1,0 +1,153 @@
+"""The forms of the admin. Each names the few fields that it takes; no model lends it others."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.core.validators import DomainNameValidator
+
+from accounts.forms import EmailField
+from accounts.models import Account, User
+from enforcement import account_changes
+from enforcement.models import Pass, Policy
+
+PREVIEW_GOOD_FOR = timedelta(minutes=10)
+REASON_LENGTH = Policy._meta.get_field("reason").max_length
+TICKET_LENGTH = Pass._meta.get_field("ticket").max_length
+
+
+class DomainsField(forms.CharField):
+    """Domains, one a line or between commas; a list in Python."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = str(super().to_python(value) or "").replace(",", " ")
+        return list(dict.fromkeys(part.lstrip("@").lower() for part in text.split()))
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        for domain in value:
+            DomainNameValidator(message=f"“{domain}” is no domain.")(domain)
+
+    def run_validators(self, value: Any) -> None:
+        """Each domain was checked by itself."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # no generics at run time
+    email_domains = DomainsField(
+        label="Email domains",
+        required=False,
+        help_text="Domains of the account's work addresses, one a line; none: any address is one.",
+    )
+
+    class Meta:
+        model = Account
+        fields = ("name", "plan", "email_domains")
+
+    def clean_plan(self) -> str:
+        """Refuse a plan that can't require what the account requires.
+
+        The admin saves within this transaction, so the lock holds until then.
+        """
+        plan: str = self.cleaned_data["plan"]
+        locked = Account.objects.select_for_update().get(pk=self.instance.pk)
+        try:
+            account_changes.check_plan(locked, plan)
+        except account_changes.PlanNeeded as error:
+            raise forms.ValidationError(str(error), code="plan_needed") from None
+        return plan
+
+
+def reason_field(*, required: bool = True, help_text: str = "") -> forms.CharField:
+    return forms.CharField(
+        label="Reason",
+        required=required,
+        max_length=REASON_LENGTH,
+        help_text=help_text,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class PreviewTooOld(forms.ValidationError):
+    """The page that was confirmed is more than ten minutes old."""
+
+
+class SwitchForm(forms.Form):
+    confirm = forms.ChoiceField(choices=[("on", "on"), ("off", "off")], widget=forms.HiddenInput)
+    preview_at = forms.CharField(widget=forms.HiddenInput, max_length=40)
+
+    def __init__(self, *args: Any, needs_reason: bool, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now = now
+        if needs_reason:
+            self.fields["reason"] = reason_field(
+                help_text="Which owner asked for it, and how you know. The owners get to read it."
+            )
+
+    def clean_preview_at(self) -> datetime:
+        """Refuse an instant that is older than ten minutes; it serves for nothing else."""
+        try:
+            at = datetime.fromisoformat(self.cleaned_data["preview_at"])
+            is_recent = at <= self.now < at + PREVIEW_GOOD_FOR
+        except (ValueError, TypeError, OverflowError):
+            is_recent = False
+        if not is_recent:
+            raise PreviewTooOld(
+                "This page was more than ten minutes old, so nothing was changed. "
+                "Look at it again as it is now; then confirm."
+            )
+        return at
+
+    @property
+    def is_too_old(self) -> bool:
+        return "preview_at" in self.errors
+
+
+class ReasonForm(forms.Form):
+    reason = reason_field(
+        help_text="How you know that it is this person who asks. The person gets to read it."
+    )
+
+
+class GrantForm(ReasonForm):
+    ticket = forms.CharField(
+        required=False, max_length=TICKET_LENGTH, help_text="Number of the case, if there is one."
+    )
+
+
+class ConfirmForm(forms.Form):
+    """Nothing to fill in: the button is all."""
+
+
+class StaffForm(forms.Form):
+    is_staff = forms.BooleanField(label="Support staff", required=False)
+    is_superuser = forms.BooleanField(
+        label="Superuser",
+        required=False,
+        help_text="May also help staff, add people and decide who is staff.",
+    )
+
+
+class PersonForm(forms.Form):
+    email = EmailField(
+        label="Email address", widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )
+    name = forms.CharField(
+        required=False,
+        max_length=User._meta.get_field("name").max_length,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    is_staff = forms.BooleanField(label="Support staff", required=False)
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if User.objects.filter(email=email).exists():
+            raise forms.ValidationError("There is a sign-in with this address.")
+        return email

@@ -1,0 +1,122 @@
+"""People in the admin: support's desk for one person, and an owner's look at a member.
+
+Nothing here is a form over the person's row. Each change is an action with a page of its own;
+superusers add people, who get a mail to choose their password by.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
+from accounts.models import User
+from accounts.purposes import Fresh
+from accounts.reach import person_of
+from enforcement import admin_actions, admin_proof, person_page, support
+from enforcement.admin_forms import PersonForm
+from enforcement.notices import Outcome, outcome_of
+from enforcement.standing import facts_of, people_with_facts, standing_of
+
+TAGS = {
+    Outcome.READY: ("good", "2FA is on"),
+    Outcome.EXEMPT: ("good", "Single sign-on"),
+    Outcome.ON_PASS: ("warning", "On a pass"),
+}
+
+
+class UserAdmin(ScopedAdmin):
+    list_display = ("email", "name", "state", "is_active", "is_staff")
+    search_fields = ("email", "name")
+    search_help_text = "A name or an email address, or a part of one."
+    lookups = frozenset({"is_staff__exact", "is_active__exact", "is_superuser__exact"})
+    list_per_page = 50
+
+    def owned(self, rows: QuerySet[Any], person: User) -> QuerySet[Any]:
+        return rows.filter(memberships__account__in=owned_accounts(person)).distinct()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return people_with_facts(super().get_queryset(request))
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return ("is_active", "is_staff", "is_superuser") if is_support(request) else ()
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self.list_display if is_support(request) else ("email", "name", "state")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return person_of(request).is_superuser
+
+    def get_urls(self) -> list[URLPattern]:
+        actions = [
+            path(
+                f"<int:object_id>/{name.replace('_', '/')}/",
+                self.admin_site.admin_view(self.action_view),
+                {"name": name},
+                name=f"accounts_user_{name}",
+            )
+            for name in admin_actions.KINDS
+        ]
+        add = path("add/", self.admin_site.admin_view(self.add_view), name="accounts_user_add")
+        return [add, *actions, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show a person. There is no form here, whatever is posted."""
+        person: User = self.found(request, object_id)
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        viewer = person_of(request)
+        shown = person_page.of(person, viewer=viewer, now=timezone.now())
+        context = {
+            **self._context(request),
+            "title": str(person),
+            "person": person,
+            "shown": shown,
+            "for_support": viewer.is_bound_staff,
+        }
+        return TemplateResponse(request, "enforcement/admin/person.html", context)
+
+    def action_view(self, request: HttpRequest, object_id: int, name: str) -> HttpResponse:
+        person: User = self.found(request, str(object_id))
+        return admin_actions.page(
+            request, person, name, context=self._context(request), now=timezone.now()
+        )
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        now = timezone.now()
+        asked = admin_proof.missing(request, Fresh.STRONG, now=now)
+        if asked is not None:
+            return asked
+        form = PersonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            user = support.add_person(**form.cleaned_data, actor=person_of(request), now=now)
+            messages.success(request, f"{user.email} gets a mail to choose a password by.")
+            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
+        context = {**self._context(request), "title": "Add a person", "form": form}
+        return TemplateResponse(request, "enforcement/admin/person_add.html", context)
+
+    def _context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "opts": self.opts}
+
+    @admin.display(description="two-factor authentication")
+    def state(self, person: User) -> SafeString:
+        standing = standing_of(person, facts_of(person))
+        outcome = outcome_of(standing, now=timezone.now())
+        is_asked = bool(standing.deadlines)
+        tag, words = TAGS.get(
+            outcome, ("danger", "Still to set up") if is_asked else ("", "No 2FA")
+        )
+        return format_html('<span class="tag tag--{}">{}</span>', tag or "plain", words)

@@ -1,0 +1,104 @@
+"""The page that shows what switching a requirement would do, and whose button does it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from accounts.models import Account
+from accounts.reach import person_of
+from enforcement import admin_proof, overview, policies, switching
+from enforcement.admin_forms import SwitchForm
+from twofactor import devices
+
+TEMPLATE = "enforcement/admin/requirement.html"
+
+
+def page(
+    request: HttpRequest, account: Account, *, context: dict[str, Any], now: datetime
+) -> HttpResponse:
+    """Show the preview, or do what its button says; ``context`` is the admin site's."""
+    person = person_of(request)
+    asked = admin_proof.missing(request, admin_proof.for_switching(request), now=now)
+    if asked is not None:
+        return asked
+    needs_reason = not switching.is_owner(person, account)
+    if request.method != "POST":
+        form = SwitchForm(needs_reason=needs_reason, now=now)
+        return _shown(request, account, form, context=context, now=now)
+    form = SwitchForm(request.POST, needs_reason=needs_reason, now=now)
+    if not form.is_valid():
+        return _shown(request, account, form, context=context, now=now)
+    return _switched(request, account, form, context=context, now=now)
+
+
+def _switched(
+    request: HttpRequest,
+    account: Account,
+    form: SwitchForm,
+    *,
+    context: dict[str, Any],
+    now: datetime,
+) -> HttpResponse:
+    is_on = form.cleaned_data["confirm"] == "on"
+    reason = form.cleaned_data.get("reason", "")
+    try:
+        done = switching.switch(
+            account=account, is_on=is_on, actor=person_of(request), reason=reason, now=now
+        )
+    except policies.NotSwitchable as error:
+        form.add_error(None, str(error))
+        return _shown(request, account, form, context=context, now=now)
+    if done.is_new:
+        messages.success(request, _done(request, account, done, is_on=is_on))
+    else:
+        state = "on" if is_on else "off"
+        messages.info(request, f"The requirement was {state} already; nothing was changed.")
+    return HttpResponseRedirect(reverse("admin:accounts_account_change", args=[account.pk]))
+
+
+def _done(request: HttpRequest, account: Account, done: switching.Switched, *, is_on: bool) -> str:
+    if not is_on or done.policy is None:
+        return f"{account} no longer requires two-factor authentication."
+    until = overview.told_to(person_of(request), done.policy.deadline)
+    return (
+        f"{account} requires two-factor authentication. The members are mailed, and have until "
+        f"{until}."
+    )
+
+
+def _shown(
+    request: HttpRequest,
+    account: Account,
+    form: SwitchForm,
+    *,
+    context: dict[str, Any],
+    now: datetime,
+) -> HttpResponse:
+    """Answer with the page as things are now, and with a new instant in its form."""
+    person = person_of(request)
+    again = SwitchForm(needs_reason="reason" in form.fields, now=now) if form.is_too_old else form
+    return TemplateResponse(
+        request,
+        TEMPLATE,
+        {
+            **context,
+            "title": "Requirement",
+            "account": account,
+            "policy": policies.current(account),
+            "preview": overview.preview(account, viewer=person, now=now),
+            "members": overview.members(
+                account,
+                shown=request.GET.get("show", ""),
+                page=request.GET.get("page", ""),
+                now=now,
+            ),
+            "form": again,
+            "too_old": form.errors.get("preview_at") if form.is_too_old else None,
+            "is_unprotected": not devices.has_device(person),
+            "is_owner": "reason" not in form.fields,
+        },
+    )

@@ -1,0 +1,161 @@
+"""What support, and owners of a person's accounts, may see of one person."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from accounts import sessions
+from accounts.admin_scope import owned_accounts
+from accounts.models import Membership, User
+from enforcement import overview, passes, support
+from enforcement.decision import Step, decide
+from enforcement.models import Pass, PassRequest
+from enforcement.notices import Outcome, outcome_of
+from enforcement.standing import binding_accounts, standing_for
+from twofactor import backup_codes, devices
+
+WORDS = {
+    Step.PROCEED: "Nothing asks this person for a second factor.",
+    Step.ENROL_SOON: "Must set up two-factor authentication; works as before until the deadline.",
+    Step.ENROL_NOW: "Must set up two-factor authentication: the next sign-in begins with it.",
+    Step.CODE_NEEDED: "Enrolled: signs in with the password and a code.",
+    Step.ON_PASS: "On a pass: signs in with the password alone.",
+    Step.PASS_ENDED: "The pass has run out: the next sign-in settles it and leads to set-up.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A factor by its kind; never a secret, and of a number the last two digits."""
+
+    kind: str
+    detail: str
+    confirmed_at: datetime | None
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that may be done to this person, or why not."""
+
+    name: str  # of its URL
+    label: str
+    refused: str = ""
+    is_danger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    outcome: Outcome
+    words: str
+    until_told: str
+    memberships: list[Membership]
+    asked: PassRequest | None
+    active: Pass | None
+    actions: list[Action]
+    # For support alone:
+    devices: list[Device]
+    codes_left: int
+    sessions: int
+    binding: list[str]
+    history: list[Pass]
+
+
+def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
+    """Return the page of ``person``; an owner sees the own accounts' side of it."""
+    standing = standing_for(person)
+    obligation = decide(standing, now=now)
+    for_support = viewer.is_bound_staff
+    until = obligation.until if for_support or obligation.is_on_pass else None
+    return PersonPage(
+        outcome=outcome_of(standing, now=now),
+        words=WORDS[obligation.step] if for_support else "",
+        until_told=overview.told_to(viewer, until) if until else "",
+        memberships=list(_memberships(person, viewer)),
+        asked=PassRequest.objects.filter(user=person, closed_at=None)
+        .select_related("endorsed_by")
+        .first(),
+        active=passes.open_pass(person),
+        actions=_actions(person, viewer, now=now),
+        devices=_devices(person) if for_support else [],
+        codes_left=backup_codes.codes_left(person) if for_support else 0,
+        sessions=sessions.live_sessions(person, now=now).count() if for_support else 0,
+        binding=_binding(person) if for_support else [],
+        history=list(_history(person)) if for_support else [],
+    )
+
+
+def _memberships(person: User, viewer: User) -> QuerySet[Membership]:
+    found = Membership.objects.filter(user=person).select_related("account").order_by("account")
+    return found if viewer.is_bound_staff else found.filter(account__in=owned_accounts(viewer))
+
+
+def _binding(person: User) -> list[str]:
+    return list(binding_accounts(person).values_list("account__name", flat=True))
+
+
+def _history(person: User) -> QuerySet[Pass]:
+    closed = Pass.objects.filter(user=person).exclude(closed_at=None)
+    return closed.select_related("granted_by", "closed_by").order_by("-granted_at")[:20]
+
+
+def _devices(person: User) -> list[Device]:
+    found = []
+    app, phone = devices.app_of(person), devices.phone_of(person)
+    if app is not None:
+        found.append(Device("Authenticator app", "", app.confirmed_at, app.is_blocked))
+    if phone is not None:
+        found.append(Device("Text message", f"number ending in {phone.last2}", phone.confirmed_at))
+    return found
+
+
+def _actions(person: User, viewer: User, *, now: datetime) -> list[Action]:
+    """Return what ``viewer`` may do; what is refused to support is said, with the reason."""
+    found = []
+    if passes.may_help(viewer, person):
+        found.append(Action("pass", "Grant a pass", _why_no_pass(person, viewer, now=now)))
+    if passes.may_revoke(viewer, person) and viewer.pk != person.pk and passes.open_pass(person):
+        found.append(Action("pass_revoke", "Revoke the pass", is_danger=True))
+    if not viewer.is_bound_staff:
+        return found
+    refused = _why_not_handled(person, viewer)
+    reset = refused or _why_no_reset(person, viewer, now=now)
+    found.append(Action("reset", "Reset two-factor authentication", reset, is_danger=True))
+    if person.is_active:
+        found.append(Action("deactivate", "Deactivate", refused, is_danger=True))
+    else:
+        found.append(Action("reactivate", "Reactivate", refused))
+    if viewer.is_superuser:
+        found.append(Action("staff", "Change who is staff", refused))
+    return found
+
+
+def _why_no_pass(person: User, viewer: User, *, now: datetime) -> str:
+    try:
+        passes.check_grantable(user=person, actor=viewer, now=now)
+    except passes.NotGrantable as error:
+        return str(error)
+    return ""
+
+
+def _why_no_reset(person: User, viewer: User, *, now: datetime) -> str:
+    try:
+        support.check_resettable(user=person, actor=viewer, now=now)
+    except (passes.NotGrantable, support.NotAllowed) as error:
+        return str(error)
+    return ""
+
+
+def _why_not_handled(person: User, viewer: User) -> str:
+    try:
+        support.check_may_handle(user=person, actor=viewer)
+    except support.NotAllowed as error:
+        return str(error)
+    return ""
+
+
+def pass_until(*, now: datetime) -> datetime:
+    """Return the end that a pass would have if it were granted now."""
+    return now + settings.TWO_FACTOR_PASS

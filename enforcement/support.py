@@ -1,0 +1,124 @@
+"""What support does for and to one person besides passes: reset, keep out, call back, add staff.
+
+Each is done by verified staff, never to oneself, and to staff by a superuser alone.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import audit, passwords, people
+from accounts.audit import Event
+from accounts.memberships import LastOwner
+from accounts.models import User
+from enforcement import passes
+from twofactor import devices, enrolment
+
+
+class NotAllowed(Exception):
+    """This person may not do this to that one; the text says why."""
+
+
+def check_may_handle(*, user: User, actor: User) -> None:
+    """Check who acts on whom.
+
+    :raises NotAllowed: saying why not.
+    """
+    if not actor.is_active or not actor.is_bound_staff:
+        raise NotAllowed("Only support staff can do this.")
+    if actor.pk == user.pk:
+        raise NotAllowed("Nobody can do this to themselves.")
+    if user.is_bound_staff and not actor.is_superuser:
+        raise NotAllowed("Only a superuser can do this to staff.")
+    if not devices.can_verify(actor):
+        raise NotAllowed("Set up two-factor authentication for yourself first.")
+
+
+def check_resettable(*, user: User, actor: User, now: datetime) -> None:
+    """Check that ``actor`` may reset ``user``: the conditions of a pass, and support alone.
+
+    :raises NotAllowed: for who may not.
+    :raises enforcement.passes.NotGrantable: where a pass could not be granted either.
+    """
+    check_may_handle(user=user, actor=actor)
+    passes.check_grantable(user=user, actor=actor, now=now)
+
+
+@transaction.atomic
+def reset(*, user: User, actor: User, reason: str, now: datetime) -> None:
+    """Delete the devices and codes of ``user`` and end the sessions; whatever binds goes on.
+
+    :raises NotAllowed: for who may not, or gives no reason.
+    :raises enforcement.passes.NotGrantable: where a pass could not be granted either.
+    """
+    if not reason.strip():
+        raise NotAllowed("Give a reason.")
+    user = User.objects.select_for_update().get(pk=user.pk)
+    passes.settle_pass(user=user, now=now)
+    user.refresh_from_db()
+    check_resettable(user=user, actor=actor, now=now)
+    enrolment.reset(user, actor=actor, reason=reason.strip(), now=now)
+
+
+@transaction.atomic
+def deactivate(*, user: User, actor: User, now: datetime) -> None:
+    """Keep ``user`` out.
+
+    :raises NotAllowed: for who may not, and for a last owner, with the way out.
+    """
+    check_may_handle(user=user, actor=actor)
+    try:
+        people.deactivate(user=user, actor=actor, now=now)
+    except LastOwner as error:
+        raise NotAllowed(str(error)) from None
+
+
+@transaction.atomic
+def reactivate(*, user: User, actor: User, now: datetime) -> None:
+    """Let ``user`` in again.
+
+    :raises NotAllowed: for who may not.
+    """
+    check_may_handle(user=user, actor=actor)
+    people.reactivate(user=user, actor=actor, now=now)
+
+
+@transaction.atomic
+def change_staff(
+    *, user: User, is_staff: bool, is_superuser: bool, actor: User, now: datetime
+) -> None:
+    """Make or unmake ``user`` staff.
+
+    :raises NotAllowed: unless ``actor`` is a superuser and somebody else.
+    """
+    check_may_handle(user=user, actor=actor)
+    if not actor.is_superuser:
+        raise NotAllowed("Only a superuser decides who is staff.")
+    people.set_staff(user=user, is_staff=is_staff, is_superuser=is_superuser, actor=actor, now=now)
+
+
+@transaction.atomic
+def add_person(*, email: str, name: str, is_staff: bool, actor: User, now: datetime) -> User:
+    """Make a sign-in without a password, and mail the link by which its person chooses one.
+
+    :raises NotAllowed: unless ``actor`` is a superuser.
+    :raises django.db.IntegrityError: if the address has a sign-in.
+    """
+    if not actor.is_superuser or not devices.can_verify(actor):
+        raise NotAllowed("Only a superuser adds people here.")
+    user = people.create(email=email, name=name, actor=actor, now=now)
+    if is_staff:
+        people.set_staff(user=user, is_staff=True, is_superuser=False, actor=actor, now=now)
+    passwords.ask_for_reset(email=user.email, now=now)
+    return user
+
+
+def note_refusal(*, user: User, actor: User, tried: str, why: str, now: datetime) -> None:
+    """Put into the audit that ``actor`` was refused; a try to overreach is worth a look."""
+    audit.record(
+        Event.PASS_REFUSED,
+        actor=actor,
+        subject=user,
+        after={"tried": tried, "why": why},
+        now=now,
+    )
