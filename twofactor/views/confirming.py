@@ -17,7 +17,7 @@ from accounts.client import address_of
 from accounts.models import User
 from accounts.purposes import Fresh, Purpose, serves
 from accounts.session_state import FactorKind
-from twofactor import challenge, devices, enrolment, setup_note, texts, totp
+from twofactor import challenge, devices, enrolment, setup_note, sms, texts, totp
 from twofactor.forms import CodeForm, PhoneForm
 from twofactor.models import SentCode, SMSDevice
 from twofactor.phones import Phone
@@ -94,6 +94,9 @@ def _text_number(
     device = enrolment.begin_phone(user, number, attempt=attempt, now=now)
     try:
         _send(request, user, device, attempt=attempt, now=now)
+    except sms.Uncertain as error:
+        # It may arrive all the same: its code is good, and the next page takes it.
+        messages.warning(request, texting.words(error))
     except texting.NOT_TEXTED as error:
         form.add_error("phone", texting.words(error))
         response = answers.page(request, "setup_text", {"form": form})
