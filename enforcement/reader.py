@@ -86,11 +86,11 @@ def compile_query(queryset: QuerySet[Any], using: str) -> Compiled:
     )
 
 
-def guarded_facts(person: str, is_settled: Q) -> dict[str, Combinable]:
+def guarded_facts(path: str, is_settled: Q) -> dict[str, Combinable]:
     """Return the facts, asked for only where the gate's shortcut does not already answer."""
     guarded: dict[str, Combinable] = {
         name: Case(When(is_settled, then=Value(None)), default=fact)
-        for name, fact in facts(person).items()
+        for name, fact in facts(path).items()
     }
     guarded["facts_asked"] = Case(
         When(is_settled, then=Value(False)), default=Value(True), output_field=BooleanField()
@@ -104,7 +104,7 @@ def _session_query(using: str) -> Compiled:
     queryset = (
         Session.objects.filter(session_key=HOLES["session_key"])
         .select_related("user")
-        .annotate(**guarded_facts("user_id", settled))
+        .annotate(**guarded_facts("user__", settled))
     )
     return compile_query(queryset, using)
 
@@ -112,7 +112,7 @@ def _session_query(using: str) -> Compiled:
 @lru_cache(maxsize=8)
 def _person_query(using: str) -> Compiled:
     settled = Q(stamp=HOLES["stamp"], pass_until=None)
-    queryset = User.objects.filter(pk=USER_HOLE).annotate(**guarded_facts("pk", settled))
+    queryset = User.objects.filter(pk=USER_HOLE).annotate(**guarded_facts("", settled))
     return compile_query(queryset, using)
 
 
