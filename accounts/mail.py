@@ -8,6 +8,7 @@ a link with a token) is made by the kind's ``values`` at the moment of sending.
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,8 @@ from accounts.records import NoticeState
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
+# A batch stops half-way through its lease: the mail under way may take long on a slow server.
+BATCH_SECONDS = LEASE.total_seconds() / 2
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
 INSTANTS = ("deadline", "until", "expires", "at", "ended")
 
@@ -133,12 +136,22 @@ def send_due(*, now: datetime, limit: int = 100) -> int:
     if not claimed:
         return 0
     outgoing = _Outgoing()
+    stop_at = time.monotonic() + BATCH_SECONDS
     try:
-        for notice in claimed:
+        for place, notice in enumerate(claimed):
+            if time.monotonic() >= stop_at:
+                _give_back(claimed[place:], now=now)
+                break
             _send_one(notice, outgoing, now=now)
     finally:
         outgoing.close()
     return len(claimed)
+
+
+def _give_back(notices: Sequence[Notice], *, now: datetime) -> None:
+    """Let others take what could not be sent within the lease, before it runs out under us."""
+    unsent = Notice.objects.filter(pk__in=[notice.pk for notice in notices])
+    unsent.filter(state=NoticeState.OWED).update(due_at=now)
 
 
 @transaction.atomic
@@ -175,11 +188,16 @@ class _Outgoing:
 
 def _send_one(notice: Notice, outgoing: _Outgoing, *, now: datetime) -> None:
     kind = _kinds.get(notice.kind)
-    if kind is None or _is_stale(notice, kind, now=now):
+    if kind is None:
         _settle(notice, NoticeState.DROPPED)
         return
     try:
+        if _is_stale(notice, kind, now=now):
+            _settle(notice, NoticeState.DROPPED)
+            return
         outgoing.send(build(notice, kind, now=now))
+    except User.DoesNotExist:
+        _settle(notice, NoticeState.DROPPED)  # deleted since the row was claimed, as the row was
     except Exception as error:  # noqa: BLE001 - one bad row must stop nobody else's mail
         outgoing.close()
         _note_trouble(notice, kind, error, now=now)
@@ -259,7 +277,11 @@ def _is_permanent(error: Exception) -> bool:
 
 
 def build(notice: Notice, kind: Kind, *, now: datetime) -> EmailMultiAlternatives:
-    """Render one mail in its recipient's language and time zone."""
+    """Render one mail in its recipient's language and time zone.
+
+    :raises ValueError: for an address that no mail can be sent to.
+    """
+    check_address(notice.recipient)
     person = notice.user
     with translation.override(person.language if person else settings.LANGUAGE_CODE):
         values = _values(notice, kind, now=now)
@@ -271,6 +293,19 @@ def build(notice: Notice, kind: Kind, *, now: datetime) -> EmailMultiAlternative
     message.attach_alternative(html, "text/html")
     message.extra_headers["Auto-Submitted"] = "auto-generated"
     return message
+
+
+def check_address(address: str) -> None:
+    """Refuse what would reach nobody, or somebody else.
+
+    Django sends no mail to an empty address and says that it did; and it turns a mailbox name
+    beyond ASCII into another name.
+
+    :raises ValueError: for such an address.
+    """
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or not local.isascii():
+        raise ValueError("No mail can be sent to this address.")
 
 
 def _values(notice: Notice, kind: Kind, *, now: datetime) -> dict[str, Any]:
