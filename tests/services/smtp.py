@@ -1,8 +1,9 @@
 """A mail server that keeps what it gets, and refuses whom it is told to."""
 
+import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -17,13 +18,17 @@ DISCONNECT = "disconnect"
 
 @dataclass(kw_only=True)
 class SMTPServer:
-    """``refusals`` maps a recipient to an answer such as ``"550 no such person"`` or DISCONNECT."""
+    """``refusals`` maps a recipient to an answer such as ``"550 no such person"`` or DISCONNECT.
+
+    ``on_mail`` is called with each mail that was taken, before the sender hears of it.
+    """
 
     port: int = 0
     refusals: dict[str, str] = field(default_factory=dict)
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     connections: int = 0
+    on_mail: Callable[[EmailMessage], None] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -35,6 +40,7 @@ class SMTPServer:
         self.mails.clear()
         self.recipients.clear()
         self.connections = 0
+        self.on_mail = None
 
     def to(self, address: str) -> list[EmailMessage]:
         return [mail for mail in self.mails if address in str(mail["To"])]
@@ -65,6 +71,8 @@ class SMTPServer:
         with self.lock:
             self.mails.append(mail)
             self.recipients.extend(envelope.rcpt_tos)
+        if self.on_mail:
+            await asyncio.to_thread(self.on_mail, mail)
         return "250 OK"
 
 

@@ -1,0 +1,175 @@
+"""A real mail server that refuses, breaks off and dawdles: one bad address stops nobody else."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import mail
+from accounts.models import Account, Notice, User
+from enforcement import notices, policies
+from tests.factories import make_account, make_user
+from tests.services.smtp import DISCONNECT, SMTPServer
+
+MINUTE = timedelta(minutes=1)
+MEMBERS = [f"{name}@northwind.example" for name in ("ada", "ben", "chloe", "dan", "eve")]
+THIRD = MEMBERS[2]
+OWNER = "owner@northwind.example"
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+def require(*emails: str, now: datetime) -> None:
+    """Require two-factor authentication of an account with these members, and owe its mails."""
+    owner = make_user(OWNER)
+    account = make_account("northwind", owner=owner, members=tuple(map(make_user, emails)))
+    policies.switch_on(account=account, actor=owner, now=now)
+    notices.announce(now=now)
+
+
+def state_of(email: str, kind: str = "requirement_must_act") -> str:
+    return Notice.objects.get(recipient=email, kind=kind).state
+
+
+def times_mailed(server: SMTPServer) -> dict[str, int]:
+    """Return how often each member was mailed; the owner gets mails of other kinds, too."""
+    return {email: count for email, count in Counter(server.recipients).items() if email != OWNER}
+
+
+@pytest.mark.django_db
+def test_a_batch_goes_over_one_connection(smtp_server: SMTPServer, now: datetime) -> None:
+    require(*MEMBERS, now=now)
+    assert mail.send_due(now=now) == len(MEMBERS) + 2
+    assert smtp_server.connections == 1
+    assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("answer", ["451 try again later", "421 busy", DISCONNECT])
+def test_whom_the_server_put_off_is_tried_again_alone(
+    answer: str, smtp_server: SMTPServer, now: datetime
+) -> None:
+    require(*MEMBERS, now=now)
+    smtp_server.refusals[THIRD] = answer
+    mail.send_due(now=now)
+    others = [email for email in MEMBERS if email != THIRD]
+    assert times_mailed(smtp_server) == dict.fromkeys(others, 1)
+    assert state_of(THIRD) == Notice.State.OWED
+    smtp_server.refusals.clear()
+    assert mail.send_due(now=now + MINUTE - timedelta(milliseconds=1)) == 0
+    assert mail.send_due(now=now + MINUTE) == 1
+    assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
+    assert not Notice.objects.filter(kind="mail_trouble").exists()
+
+
+@pytest.mark.django_db
+def test_whom_the_server_refuses_is_marked_and_owners_told_once_a_day(
+    smtp_server: SMTPServer, now: datetime
+) -> None:
+    now = now.replace(hour=9)
+    require(*MEMBERS, now=now)
+    smtp_server.refusals.update({THIRD: "550 no such person", MEMBERS[3]: "553 never heard of"})
+    mail.send_due(now=now)
+    mail.send_due(now=now + MINUTE)
+    others = [email for email in MEMBERS if email not in smtp_server.refusals]
+    assert times_mailed(smtp_server) == dict.fromkeys(others, 1)
+    assert state_of(THIRD) == state_of(MEMBERS[3]) == Notice.State.FAILED
+    assert User.objects.get(email=THIRD).mail_failed_at == now
+    (told,) = [sent for sent in smtp_server.to(OWNER) if "can't be reached" in sent["Subject"]]
+    assert THIRD in body_of(told)
+    assert mail.send_due(now=now + timedelta(hours=10)) == 0  # a final refusal stays final
+
+
+@pytest.mark.django_db
+def test_another_refusal_tells_the_owners_again_on_another_day_only(
+    smtp_server: SMTPServer, now: datetime
+) -> None:
+    now = now.replace(hour=9)
+    require(*MEMBERS, now=now)
+    account = Account.objects.get()
+    for later in (timedelta(), timedelta(hours=14), timedelta(hours=16)):
+        mail.owe_mail_trouble(account.pk, now=now + later)
+    assert Notice.objects.filter(kind="mail_trouble", recipient=OWNER).count() == 2
+
+
+@pytest.mark.django_db
+def test_a_server_that_is_away_costs_no_mail(
+    smtp_server: SMTPServer, now: datetime, settings: Settings
+) -> None:
+    require(*MEMBERS, now=now)
+    settings.EMAIL_PORT = 1
+    mail.send_due(now=now)
+    settings.EMAIL_PORT = smtp_server.port
+    assert set(Notice.objects.values_list("state", flat=True)) == {Notice.State.OWED}
+    mail.send_due(now=now + MINUTE)
+    assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
+
+
+ODD = {
+    "a name beyond ASCII": ("jürgen@northwind.example", Notice.State.FAILED),
+    "a domain beyond ASCII": ("eve@bücher.example", Notice.State.SENT),
+    "a plus": ("a+b@northwind.example", Notice.State.SENT),
+    "no address": ("", Notice.State.FAILED),
+    "no domain": ("nobody", Notice.State.FAILED),
+    "a line break": ("a@northwind.example\nBcc: thief@evil.example", Notice.State.FAILED),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("email", "state"), ODD.values(), ids=ODD)
+def test_an_odd_address_is_mailed_or_marked_alone(
+    email: str, state: str, smtp_server: SMTPServer, now: datetime
+) -> None:
+    require(*MEMBERS, now=now)
+    Notice.objects.filter(recipient=THIRD).update(recipient=email)
+    mail.send_due(now=now)
+    others = [each for each in MEMBERS if each != THIRD]
+    found = times_mailed(smtp_server)
+    assert {each: found.get(each) for each in others} == dict.fromkeys(others, 1)
+    assert Notice.objects.get(kind="requirement_must_act", recipient=email).state == state
+    assert not smtp_server.to("thief@evil.example")
+    assert len(found) == len(others) + (state == Notice.State.SENT)
+
+
+@pytest.mark.django_db
+def test_a_server_that_dawdles_does_not_outlast_the_lease(
+    smtp_server: SMTPServer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require(*MEMBERS, now=now)
+    monkeypatch.setattr(mail, "BATCH_SECONDS", 0)
+    assert mail.send_due(now=now) == len(MEMBERS) + 2
+    assert not smtp_server.mails
+    # What was given back is free at once, to whichever worker comes first.
+    monkeypatch.setattr(mail, "BATCH_SECONDS", 60)
+    mail.send_due(now=now)
+    assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_whoever_is_deleted_while_a_batch_runs_stops_nobody_elses_mail(
+    smtp_server: SMTPServer, now: datetime
+) -> None:
+    require(*MEMBERS, now=now)
+
+    def delete(sent: EmailMessage) -> None:
+        smtp_server.on_mail = None
+        User.objects.filter(email__in=MEMBERS[-2:]).delete()
+        connections.close_all()
+
+    smtp_server.on_mail = delete
+    mail.send_due(now=now)
+    assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS[:-2], 1)
+    assert set(Notice.objects.values_list("state", flat=True)) == {Notice.State.SENT}
+
+
+def body_of(sent: EmailMessage) -> str:
+    part = sent.get_body(preferencelist=("plain",))
+    return str(part.get_content()) if part else ""
