@@ -40,7 +40,7 @@ def load_person(request: HttpRequest, pending: Pending) -> User | None:
 def obligation_of(
     request: HttpRequest, pending: Pending, person: User, *, now: datetime
 ) -> Obligation:
-    joining = joining_due_at(pending.invitation, now=now)
+    joining = joining_due_at(pending.invitation, person=person, now=now)
     standing = standing_of(person, facts_of(person), joining_due_at=joining)
     found = decide(standing, now=now)
     request.obligation = found  # type: ignore[attr-defined]

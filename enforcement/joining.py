@@ -40,7 +40,7 @@ def check_usable(invitation: Invitation | None, *, now: datetime) -> Invitation:
 
 def must_set_up(user: User, invitation: Invitation, *, now: datetime) -> bool:
     """Whether joining leads through set-up: the same decision as everywhere, joining included."""
-    due_at = joining_due_at(invitation.pk, now=now)
+    due_at = joining_due_at(invitation.pk, person=user, now=now)
     standing = standing_of(user, facts_of(user), joining_due_at=due_at)
     return decide(standing, now=now).is_due
 

@@ -1,0 +1,66 @@
+"""Browsers at the gate: people signed in by the product's own forms, and what they are answered."""
+
+from datetime import timedelta
+from typing import Any
+
+import pyotp
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from tests.factories import PASSWORD, make_user
+from tests.journeys.clock import DAY, MS, START
+from tests.twofactor.people import Enrolled, enrol_app
+
+__all__ = ["DAY", "HOUR", "MINUTE", "MS", "START"]
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+PAGE = {"accept": "text/html", "sec-fetch-mode": "navigate"}
+BACKGROUND = {"accept": "application/json", "sec-fetch-mode": "cors"}
+EMPTY = {"sec-fetch-mode": "cors"}
+
+
+def browser() -> Client:
+    """A browser that opens pages; a single call can say otherwise with its own headers."""
+    return Client(headers=PAGE)
+
+
+def sign_in(person: User, *, client: Client | None = None, next_url: str = "") -> Client:
+    """Give the password; return the browser, in if nothing more is asked."""
+    client = client or browser()
+    fields = {"email": person.email, "password": PASSWORD, "next": next_url}
+    answer = client.post("/login/", fields)
+    assert answer.status_code == 302, answer.content.decode()
+    return client
+
+
+def sign_in_with_code(enrolled: Enrolled) -> Client:
+    """Give password and code; return a browser whose session is verified."""
+    client = sign_in(enrolled.user)
+    code = pyotp.TOTP(enrolled.secret).at(timezone.now())
+    answer = client.post("/login/verify/", {"code": code})
+    assert answer.status_code == 302, answer.content.decode()
+    assert is_in(client)
+    return client
+
+
+def enrolled_person(**fields: Any) -> Enrolled:
+    """A person with an app, set up five minutes ago."""
+    return enrol_app(make_user(**fields), now=timezone.now())
+
+
+def is_in(client: Client) -> bool:
+    """Whether a page for signed-in people opens."""
+    return client.get("/settings/", headers=PAGE).status_code == 200
+
+
+def fetch(client: Client, path: str = "/settings/", **how: Any) -> Any:
+    """Ask in the background, as a script does."""
+    return client.get(path, headers=BACKGROUND, **how)
+
+
+def code_of(answer: Any) -> str:
+    """Return why a background request was refused."""
+    assert answer.status_code == 401, answer.status_code
+    return str(answer.json()["code"])
