@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit
+from accounts import audit, mail
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 
@@ -97,7 +97,10 @@ def change_role(*, membership: Membership, role: str, actor: User, now: datetime
     _check_rank(actor, membership, role=role)
     if role != Role.OWNER:
         check_owner_remains(account, without=membership.user)
+    if role == membership.role:
+        return
     Membership.objects.filter(pk=membership.pk).update(role=role)
+    _tell_of_role(membership, role, actor, now=now)
     audit.record(
         Event.ROLE_CHANGED,
         actor=actor,
@@ -105,6 +108,23 @@ def change_role(*, membership: Membership, role: str, actor: User, now: datetime
         account=account,
         before={"role": membership.role},
         after={"role": role},
+        now=now,
+    )
+
+
+def _tell_of_role(membership: Membership, role: str, actor: User, *, now: datetime) -> None:
+    mail.owe(
+        "role_changed",
+        to=membership.user,
+        occasion=f"membership:{membership.pk}:{now.isoformat()}",
+        account=membership.account,
+        context={
+            "account": membership.account.name,
+            "slug": membership.account.slug,
+            "role": Role(role).label,
+            "old_role": membership.get_role_display(),
+            "actor_name": actor.get_full_name(),
+        },
         now=now,
     )
 

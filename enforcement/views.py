@@ -16,6 +16,7 @@ from accounts.reach import membership_of, open_invitations, person_of
 from enforcement import entrance, leaving, passes, report
 from enforcement.forms import AskForm
 from enforcement.models import Pass, PassRequest
+from twofactor import devices
 
 
 @serves(Purpose.ENTRANCE)
@@ -156,7 +157,8 @@ def pass_end(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         passes.revoke_pass(user=person, actor=person, now=now)
         end_session(request)
-        messages.success(request, "Your pass has ended. Sign in with your password and a code.")
+        way = "your password and a code" if devices.has_device(person) else "your password"
+        messages.success(request, f"Your pass has ended. Sign in with {way}.")
         return redirect("login")
     return render(request, "enforcement/pass_end.html", {"active": active, "person": person})
 
