@@ -7,16 +7,27 @@ anything else that opens a session reads it the stock way.
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 
-from accounts.models import Session
+from accounts.models import Session, User
 
-Reader = Callable[[str], Session | None]
+
+class Row(NamedTuple):
+    """What the gate's reader found of a session, and whose it is."""
+
+    session_data: str
+    expire_date: datetime
+    user_id: int | None
+    stamp: str
+    person: User | None  # None where there is none, or no more
+
+
+Reader = Callable[[str], Row | None]
 _KEY = re.compile(r"[a-z0-9]{32}")
 
 
@@ -43,7 +54,7 @@ class RowMixin:
     """Shared by both engines: where the row comes from, and what is written into it."""
 
     reader: Reader | None = None
-    row: Session | None = None  # as the reader gave it, with the person joined
+    row: Row | None = None  # as the reader gave it
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -53,7 +64,7 @@ class RowMixin:
         """Only what Django itself makes: a NUL byte in a cookie is an error on PostgreSQL."""
         return bool(key and _KEY.fullmatch(key))
 
-    def _get_session_from_db(self) -> Session | None:
+    def _get_session_from_db(self) -> Session | Row | None:
         if self.reader is None:
             return super()._get_session_from_db()  # type: ignore[misc,no-any-return]
         key = self.session_key  # type: ignore[attr-defined]

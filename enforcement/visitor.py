@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts import session_state
-from accounts.models import EndReason, Session, User
+from accounts.models import EndReason, User
+from accounts.session_db import Row
 from accounts.session_state import SessionState
 from enforcement import reader
 from enforcement.decision import Obligation, Step, decide
@@ -106,10 +107,10 @@ def read(request: HttpRequest, *, now: datetime) -> Visitor:
 def _load(request: HttpRequest, state: SessionState | None) -> User | None:
     """Return the person with facts: from the session's own query, else by one of its own."""
     user_id = int(request.session[auth.SESSION_KEY])
-    row: Session | None = getattr(request.session, "row", None)
+    row: Row | None = getattr(request.session, "row", None)
     stamp = request.session.get("stamp")
     if row is not None and row.user_id == user_id and row.stamp == stamp:
-        person: User | None = row._state.fields_cache.get("user")
+        person = row.person
     else:
         verified_stamp = state.stamp if state and state.is_verified else ""
         person = reader.read_person(user_id, verified_stamp=verified_stamp)
