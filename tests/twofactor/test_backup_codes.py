@@ -1,6 +1,7 @@
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +115,8 @@ def test_the_tick_counts_once(ada: Enrolled, now: datetime) -> None:
     assert backup_codes.are_unsaved(ada.user)
     backup_codes.mark_saved(ada.user, now=now)
     assert not backup_codes.are_unsaved(ada.user)
+
+
+def test_the_parameters_are_those_that_owasp_asks_for() -> None:
+    source = Path(backup_codes.__file__).read_text()
+    assert "TIME_COST, MEMORY_KIB = 2, 19 * 1024" in source

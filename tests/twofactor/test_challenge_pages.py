@@ -1,0 +1,178 @@
+"""The code pages of a sign-in, through the whole stack."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from accounts.models import Session
+from tests.twofactor.browsing import Browser
+from tests.twofactor.people import STEP, Enrolled, enrol_app, enrol_phone, wrong
+
+pytestmark = pytest.mark.django_db
+
+VERIFY, RECOVERY = "/login/verify/", "/login/recovery/"
+
+
+@pytest.fixture
+def ada(now: datetime) -> Enrolled:
+    return enrol_app(now=now)
+
+
+@pytest.fixture
+def tab(now: datetime) -> Browser:
+    return Browser(now=now)
+
+
+def test_password_and_code_lead_to_next(ada: Enrolled, tab: Browser) -> None:
+    step = tab.give_password(ada.user, next_url="/settings/security/?x=1&y=2")
+    assert step.url == VERIFY
+    assert not tab.is_in()
+    done = tab.post(VERIFY, code=ada.code_at(tab.now))
+    assert done.url == "/settings/security/?x=1&y=2"
+    assert tab.is_in()
+
+
+def test_session_key_and_token_change_at_each_step(ada: Enrolled, tab: Browser) -> None:
+    seen = []
+    tab.get("/login/")
+    tab.give_password(ada.user)
+    seen.append(tab.client.session.session_key)
+    tab.post(VERIFY, code=ada.code_at(tab.now))
+    seen.append(tab.client.session.session_key)
+    assert len(set(seen)) == 2
+    assert not Session.objects.filter(session_key=seen[0]).exists()
+
+
+def test_a_wrong_code_is_explained_at_the_field(ada: Enrolled, tab: Browser) -> None:
+    tab.give_password(ada.user)
+    page = tab.post(VERIFY, code=wrong(ada.code_at(tab.now)))
+    assert page.status_code == 200
+    assert "id_code_error" in page.content.decode()
+    assert "aria-invalid" in page.content.decode()
+    assert "no-store" in page["Cache-Control"]
+    assert not tab.is_in()
+
+
+@pytest.mark.parametrize("fields", [{}, {"code": ""}, {"code": "\0\0\0\0\0\0"}, {"other": "1"}])
+def test_odd_forms_are_no_error(fields: dict[str, str], ada: Enrolled, tab: Browser) -> None:
+    tab.give_password(ada.user)
+    assert tab.post(VERIFY, **fields).status_code == 200
+    assert tab.post(RECOVERY, **fields).status_code == 200
+    assert not tab.is_in()
+
+
+def test_too_many_wrong_codes_are_answered_with_when_to_try_again(
+    ada: Enrolled, tab: Browser
+) -> None:
+    tab.give_password(ada.user)
+    for _ in range(5):
+        tab.post(VERIFY, code="000000" if ada.code_at(tab.now) != "000000" else "1")
+    page = tab.post(VERIFY, code=ada.code_at(tab.now))
+    assert page.status_code == 429
+    assert page["Retry-After"] == "300"
+    tab.now += timedelta(minutes=5)
+    tab.post(VERIFY, code=ada.code_at(tab.now))
+    assert tab.is_in()
+
+
+def test_the_same_code_opens_no_second_sign_in(ada: Enrolled, tab: Browser) -> None:
+    tab.give_password(ada.user)
+    tab.post(VERIFY, code=ada.code_at(tab.now))
+    other = Browser(now=tab.now)
+    other.give_password(ada.user)
+    assert "used already" in other.post(VERIFY, code=ada.code_at(tab.now)).content.decode()
+    assert not other.is_in()
+
+
+def test_a_backup_code_leads_to_replacing_the_device(ada: Enrolled, tab: Browser) -> None:
+    tab.give_password(ada.user)
+    done = tab.get(tab.post(RECOVERY, code=ada.codes[0].lower()).url)
+    assert "Replace your device" in done.content.decode()
+    assert 'href="/settings/security/"' in done.content.decode()
+    assert tab.is_in()
+
+
+def test_a_blocked_app_leads_to_the_recovery_page(ada: Enrolled, tab: Browser) -> None:
+    assert ada.app is not None
+    ada.app.failures = 50
+    ada.app.save(update_fields=["failures"])
+    tab.give_password(ada.user)
+    assert tab.get(VERIFY).url == RECOVERY
+
+
+def latest_text(folder: Path) -> str:
+    text = json.loads(sorted(folder.glob("*.json"))[-1].read_text())
+    code: str = text["body"][-6:]
+    return code
+
+
+def test_a_text_is_sent_by_post_alone(now: datetime, tab: Browser, texts_in_a_folder: Path) -> None:
+    ben = enrol_phone(now=now)
+    before = len(list(texts_in_a_folder.iterdir()))
+    tab.give_password(ben.user)
+    for _ in range(3):
+        tab.get(VERIFY)
+    assert tab.get("/login/verify/text/").status_code == 405
+    assert len(list(texts_in_a_folder.iterdir())) == before
+    assert tab.post("/login/verify/text/").url == VERIFY + "?method=text"
+    assert len(list(texts_in_a_folder.iterdir())) == before + 1
+    again = tab.post("/login/verify/text/")
+    assert again.status_code == 429
+    assert again["Retry-After"] == "30"
+    assert len(list(texts_in_a_folder.iterdir())) == before + 1
+    tab.post(VERIFY, code=latest_text(texts_in_a_folder))
+    assert tab.is_in()
+
+
+def test_a_person_with_both_is_asked_for_what_was_just_sent(
+    now: datetime, tab: Browser, texts_in_a_folder: Path
+) -> None:
+    both = enrol_phone(enrol_app(now=now - timedelta(hours=3)).user, now=now)
+    tab.give_password(both.user)
+    assert tab.get(VERIFY).context["method"] == "app"
+    tab.post("/login/verify/text/")
+    assert tab.get(VERIFY).context["method"] == "text"
+    assert tab.get(VERIFY + "?method=app").context["method"] == "app"
+    tab.post(VERIFY, code=latest_text(texts_in_a_folder))
+    assert tab.is_in()
+
+
+def test_half_way_in_an_enrolled_person_can_not_set_up(ada: Enrolled, tab: Browser) -> None:
+    tab.give_password(ada.user)
+    for path in (
+        "/two-factor/setup/",
+        "/two-factor/setup/app/",
+        "/two-factor/setup/text/",
+        "/two-factor/setup/mailbox/",
+        "/two-factor/backup-codes/",
+        "/settings/security/",
+        "/reauthenticate/",
+    ):
+        assert tab.get(path).status_code == 302
+        assert tab.post(path, method="app", code="1", new="on").status_code == 302
+
+
+def test_cancelling_forgets_the_sign_in(ada: Enrolled, tab: Browser) -> None:
+    tab.give_password(ada.user)
+    assert tab.post("/login/cancel/").url == "/login/"
+    page = tab.post(VERIFY, code=ada.code_at(tab.now))
+    assert page.url.startswith("/login/?")
+    assert not tab.is_in()
+
+
+def test_a_half_finished_sign_in_lives_ten_minutes(ada: Enrolled, tab: Browser) -> None:
+    tab.give_password(ada.user)
+    tab.now += timedelta(minutes=10)
+    assert tab.post(VERIFY, code=ada.code_at(tab.now)).url.startswith("/login/")
+    assert not tab.is_in()
+
+
+def test_changed_devices_end_a_half_finished_sign_in(
+    ada: Enrolled, tab: Browser, now: datetime
+) -> None:
+    tab.give_password(ada.user)
+    enrol_app(ada.user, now=now)
+    tab.post(VERIFY, code=ada.code_at(tab.now + STEP))
+    assert not tab.is_in()
