@@ -24,6 +24,10 @@ class Northwind:
         """Switch the requirement on, now."""
         return policies.switch_on(account=self.account, actor=self.owner, now=self.clock.now)
 
+    def release(self) -> None:
+        """Switch the requirement off, now."""
+        policies.switch_off(account=self.account, actor=self.owner, now=self.clock.now)
+
     def membership(self, person: User) -> Membership:
         return Membership.objects.get(account=self.account, user=person)
 
