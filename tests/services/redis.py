@@ -28,16 +28,33 @@ class RedisServer:
 
 
 @contextlib.contextmanager
+def redis_folder() -> Iterator[Path]:
+    """A folder whose name is short enough for a socket in it."""
+    folder = Path(tempfile.mkdtemp(prefix="gh-redis-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def redis_url(folder: Path) -> str:
+    """Return the REDIS_URL of the server that runs, ran or will run in ``folder``."""
+    return f"unix://{folder / 'socket'}?db=0"
+
+
+@contextlib.contextmanager
 def running_redis() -> Iterator[RedisServer]:
     """Start a server; its ``url`` fits REDIS_URL, and its ``process`` may be killed."""
-    folder = Path(tempfile.mkdtemp(prefix="gh-redis-", dir="/tmp"))
+    with redis_folder() as folder, running_redis_in(folder) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_redis_in(folder: Path) -> Iterator[RedisServer]:
     socket = folder / "socket"
     command = ["redis-server", "--port", "0", "--unixsocket", str(socket)]
     command += ["--unixsocketperm", "700", "--save", "", "--dir", str(folder)]
-    try:
-        with running(command, folder=folder, env=environment()) as process:
-            server = RedisServer(url=f"unix://{socket}?db=0", process=process)
-            process.wait_until(server.answers)
-            yield server
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with running(command, folder=folder, env=environment()) as process:
+        server = RedisServer(url=redis_url(folder), process=process)
+        process.wait_until(server.answers)
+        yield server
