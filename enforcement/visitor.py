@@ -97,7 +97,7 @@ def read(request: HttpRequest, *, now: datetime) -> Visitor:
     if person is None or state is None:
         return NOBODY
     if not _fits(session, person):
-        return _unfitting(request, person, state)
+        return _unfitting(request, person, state, now=now)
     ended = _over(person, state, now=now)
     if ended is not None:
         return Visitor(person, state, None, ended)
@@ -125,7 +125,9 @@ def _fits(session: SessionBase, person: User) -> bool:
     return constant_time_compare(given, person.get_session_auth_hash())
 
 
-def _unfitting(request: HttpRequest, person: User, state: SessionState) -> Visitor:
+def _unfitting(
+    request: HttpRequest, person: User, state: SessionState, *, now: datetime
+) -> Visitor:
     """The session hash differs: made under an older server key, or ended with everything else.
 
     Django's own ``get_user`` knows the older keys, renews such a session and flushes any other;
@@ -136,7 +138,7 @@ def _unfitting(request: HttpRequest, person: User, state: SessionState) -> Visit
         constant_time_compare(given, older) for older in person.get_session_auth_fallback_hash()
     ):
         auth.get_user(request)
-        return read(request, now=state.seen_at)
+        return read(request, now=now)
     return Visitor(person, state, None, EndReason(person.ended_reason or EndReason.PASSWORD))
 
 
