@@ -41,6 +41,8 @@ def _answer_signed_in(
     request: HttpRequest, asking: Visitor, purpose: Purpose, fresh: Fresh | None, *, now: datetime
 ) -> HttpResponse | None:
     _note_activity(request, asking, now=now)
+    # A session that was refused and is let pass again may be refused once more, with its reason.
+    request.session.pop("ended_at", None)
     if purpose is Purpose.CHALLENGE:
         return HttpResponseRedirect(reverse("home"))  # there is nothing left to ask
     if fresh is None:
