@@ -14,7 +14,12 @@ class PersonLocaleMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        try:
+            return self.get_response(request)
+        finally:
+            # The next request of this thread is somebody else's.
+            translation.deactivate()
+            timezone.deactivate()
 
     def process_view(self, request: HttpRequest, *args: object) -> None:
         """Behind the gate's decision, so that no query is added to requests without a person."""
@@ -22,5 +27,3 @@ class PersonLocaleMiddleware:
         if isinstance(person, User):
             translation.activate(person.language)
             timezone.activate(zone_of(person))
-        else:
-            timezone.deactivate()

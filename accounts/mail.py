@@ -120,7 +120,10 @@ def prepared(
 def owe_many(notices: Iterable[Notice]) -> None:
     """Owe many mails in one statement; those already owed stay as they are."""
     Notice.objects.bulk_create(notices, batch_size=500, ignore_conflicts=True)
-    transaction.on_commit(wake, robust=True)
+    # Once for each transaction: one that owes several mails asks the broker a single time.
+    waiting = transaction.get_connection().run_on_commit
+    if not any(hook is wake for _, hook, *_ in waiting):
+        transaction.on_commit(wake, robust=True)
 
 
 def wake() -> None:
