@@ -18,10 +18,11 @@ REAUTHENTICATION = ("reauthentication_required", "Confirm that it is you first."
 
 def is_page(request: HttpRequest) -> bool:
     """Whether a person waits for this as a page, by what the browser itself says of it."""
-    mode = request.headers.get("Sec-Fetch-Mode")
+    # META, since ``request.headers`` would parse every header of every request for these two.
+    mode = request.META.get("HTTP_SEC_FETCH_MODE")
     if mode:
-        return mode == "navigate"
-    return "text/html" in request.headers.get("Accept", "")
+        return bool(mode == "navigate")
+    return "text/html" in request.META.get("HTTP_ACCEPT", "")
 
 
 def next_of(request: HttpRequest) -> str:
