@@ -78,7 +78,8 @@ def announce(*, now: datetime) -> None:
 
 def _owe_to_members(policy: Policy, *, now: datetime) -> Counter[Outcome]:
     counts: Counter[Outcome] = Counter()
-    people = members_of(policy)
+    # Who joined since has no window: the mail at joining said so, and this one would say otherwise.
+    people = members_of(policy, in_window=True)
     while chunk := list(islice(people, CHUNK)):
         found = [(person, outcome_of(standing, now=now)) for person, standing in chunk]
         counts.update(outcome for _, outcome in found)
