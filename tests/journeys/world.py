@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from accounts.models import Account, Membership, User
-from enforcement import policies
+from enforcement import joining, policies
 from enforcement.models import Policy
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
@@ -27,6 +27,12 @@ class Northwind:
     def release(self) -> None:
         """Switch the requirement off, now."""
         policies.switch_off(account=self.account, actor=self.owner, now=self.clock.now)
+
+    def add(self, person: User) -> Membership:
+        """Make somebody a member by hand, now."""
+        return joining.add_by_hand(
+            user=person, account=self.account, role="member", actor=self.owner, now=self.clock.now
+        )
 
     def membership(self, person: User) -> Membership:
         return Membership.objects.get(account=self.account, user=person)
