@@ -10,6 +10,7 @@ import secrets
 from datetime import datetime
 
 from argon2.low_level import Type, hash_secret_raw
+from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit, mail
 from accounts.audit import Event
@@ -51,6 +52,7 @@ def slow_hash(code: str, salt: bytes) -> bytes:
     )
 
 
+@sensitive_variables()
 def replace_codes(user: User, *, now: datetime) -> list[str]:
     """Make ten new codes for ``user``, void the old ones, and return them to be shown once.
 

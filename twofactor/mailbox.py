@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
 
 from accounts import keys, mail
 from accounts.client import bucket_of
@@ -17,7 +18,7 @@ from accounts.models import Notice, User
 from accounts.throttle import TooMany
 from twofactor import sent_codes
 from twofactor.models import SentCode
-from twofactor.redeem import mailbox_keys
+from twofactor.redeem import live_code, mailbox_keys
 
 LINK_LIFE = timedelta(days=7)
 LABEL = "twofactor.setup-link"
@@ -93,15 +94,22 @@ def next_at(user: User, *, now: datetime) -> datetime | None:
     return sent_codes.next_at(_mailed(user), now=now)
 
 
-def was_sent(user: User, *, attempt: str, now: datetime) -> bool:
-    """Whether a code that is still good is on its way to ``user`` for ``attempt``."""
-    return _mailed(user).filter(attempt=attempt, expires_at__gt=now, used_at=None).exists()
+def was_sent(user: User, *, now: datetime) -> bool:
+    """Whether a code that is still good is on its way to ``user``."""
+    sent = live_code(user, purpose=SentCode.Purpose.MAILBOX)
+    return (
+        sent is not None
+        and sent.used_at is None
+        and now < sent.expires_at
+        and bool(sent.checks_left)
+    )
 
 
 def _mailed(user: User) -> QuerySet[SentCode]:
     return SentCode.objects.filter(user=user, purpose=SentCode.Purpose.MAILBOX)
 
 
+@sensitive_variables()
 def code_for_mail(notice: Notice, now: datetime) -> dict[str, str]:
     """Return the code that ``notice`` delivers, derived at the moment of sending."""
     return {"code": sent_codes.code_of(SentCode.objects.get(pk=notice.context["sent_code"]))}

@@ -211,8 +211,13 @@ def _sent(user: User, given: Try, now: datetime, *, device: SMSDevice | None) ->
 
 
 def _mailbox(user: User, given: Try, now: datetime) -> Redeemed:
+    """Accept the code of the latest mail.
+
+    It proves the mailbox of the person, not one sign-in: who begins anew while the mail is on its
+    way can use it, and need not wait for another.
+    """
     code = typed.six_digits(given.code)
-    sent = live_code(user, purpose=given.purpose, attempt=given.attempt)
+    sent = live_code(user, purpose=given.purpose)
     if sent is None or sent.destination_key not in mailbox_keys(user.email):
         raise CodeRejected(Reason.EXPIRED)
     _spend_sent(sent, code, now=now)
@@ -223,9 +228,11 @@ def mailbox_keys(email: str) -> list[str]:
     return [mac.hex() for mac in keys.macs("twofactor.mailbox", email)]
 
 
-def live_code(user: User, *, purpose: str, attempt: str) -> SentCode | None:
+def live_code(user: User, *, purpose: str, attempt: str | None = None) -> SentCode | None:
     """Return the one sent code that may count: the latest that can have arrived."""
-    sent = SentCode.objects.filter(user=user, purpose=purpose, attempt=attempt)
+    sent = SentCode.objects.filter(user=user, purpose=purpose)
+    if attempt is not None:
+        sent = sent.filter(attempt=attempt)
     return sent.exclude(state__in=NEVER_ARRIVED).order_by("-created_at", "-pk").first()
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
 
 from accounts import keys
 
@@ -23,16 +24,21 @@ class Unreadable(Exception):
     """A sealed value whose key is gone, or that is not what was sealed for this row."""
 
 
-@lru_cache(maxsize=16)
-def _cipher(key: bytes) -> AESGCM:
-    return AESGCM(key)
+@lru_cache(maxsize=4)
+def _ciphers_of(field_keys: tuple[str, ...]) -> dict[bytes, AESGCM]:
+    """Return the ciphers by the names of their keys, the newest first."""
+    return {key_id.encode(): AESGCM(key) for key_id, key in keys.derive(LABEL)}
+
+
+def _ciphers() -> dict[bytes, AESGCM]:
+    return _ciphers_of(tuple(settings.FIELD_KEYS))
 
 
 def seal(plain: bytes, *, bound_to: str) -> bytes:
     """Encrypt ``plain`` under the newest key, for the row that ``bound_to`` names."""
-    key_id, key = keys.derive(LABEL)[0]
+    key_id, cipher = next(iter(_ciphers().items()))
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return key_id.encode() + nonce + _cipher(key).encrypt(nonce, plain, bound_to.encode())
+    return key_id + nonce + cipher.encrypt(nonce, plain, bound_to.encode())
 
 
 def unseal(sealed: Sealed, *, bound_to: str) -> bytes:
@@ -41,22 +47,17 @@ def unseal(sealed: Sealed, *, bound_to: str) -> bytes:
     :raises Unreadable: whatever is wrong with it.
     """
     sealed = bytes(sealed)  # PostgreSQL hands out memory views
-    name = sealed[:KEY_ID_BYTES]
     nonce = sealed[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES]
-    for key_id, key in keys.derive(LABEL):
-        if key_id.encode() == name:
-            try:
-                body = sealed[KEY_ID_BYTES + NONCE_BYTES :]
-                return _cipher(key).decrypt(nonce, body, bound_to.encode())
-            except (InvalidTag, ValueError) as error:
-                raise Unreadable("A sealed value does not belong to its row.") from error
-    raise Unreadable("The key of a sealed value is not among FIELD_KEYS.")
+    body = sealed[KEY_ID_BYTES + NONCE_BYTES :]
+    cipher = _ciphers().get(sealed[:KEY_ID_BYTES])
+    if cipher is None:
+        raise Unreadable("The key of a sealed value is not among FIELD_KEYS.")
+    try:
+        return cipher.decrypt(nonce, body, bound_to.encode())
+    except (InvalidTag, ValueError) as error:
+        raise Unreadable("A sealed value does not belong to its row.") from error
 
 
 def is_current(sealed: Sealed) -> bool:
     """Whether ``sealed`` lies under the newest key."""
-    return bytes(sealed)[:KEY_ID_BYTES] == newest_id()
-
-
-def newest_id() -> bytes:
-    return keys.derive(LABEL)[0][0].encode()
+    return bytes(sealed)[:KEY_ID_BYTES] == next(iter(_ciphers()))

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit, mail, throttle
 from accounts.audit import Event
@@ -159,6 +160,7 @@ def tell_owners(user: User, trouble: str, *, now: datetime) -> None:
         )
 
 
+@sensitive_variables()
 def _hand_over(sent: SentCode, number: str, *, now: datetime) -> SentCode:
     body = _("%(site)s: your code is %(code)s") % {
         "site": settings.TWO_FACTOR_ISSUER,

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import session_state
@@ -56,6 +56,7 @@ def setup_app(request: HttpRequest) -> HttpResponse:
     return _app_page(request, user, form, now=now)
 
 
+@sensitive_variables()
 def _app_page(request: HttpRequest, user: User, form: CodeForm, *, now: datetime) -> HttpResponse:
     app = enrolment.begin_app(user, attempt=_attempt(request, user, now=now), now=now)
     secret = app.open_secret()

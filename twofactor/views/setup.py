@@ -116,7 +116,7 @@ def setup(request: HttpRequest) -> HttpResponse:
 def _to_mailbox(request: HttpRequest, user: User, *, method: str, now: datetime) -> HttpResponse:
     """Mail the code, unless one is on its way, and ask for it."""
     attempt = setup_note.of(request, user, now=now).attempt
-    if not mailbox.was_sent(user, attempt=attempt, now=now):
+    if not mailbox.was_sent(user, now=now):
         try:
             mailbox.send_code(user, attempt=attempt, address=address_of(request), now=now)
         except TooMany as error:
@@ -147,8 +147,7 @@ def _asks_for_mail(request: HttpRequest, user: User, *, now: datetime) -> bool:
     """The button, or an empty answer to a question that was never mailed."""
     if "send" in request.POST:
         return True
-    attempt = setup_note.of(request, user, now=now).attempt
-    return not request.POST.get("code") and not mailbox.was_sent(user, attempt=attempt, now=now)
+    return not request.POST.get("code") and not mailbox.was_sent(user, now=now)
 
 
 def _after_mailbox(request: HttpRequest) -> str:
@@ -186,11 +185,10 @@ def _try_mailbox(
 def _mailbox_page(
     request: HttpRequest, user: User, form: CodeForm, *, now: datetime
 ) -> HttpResponse:
-    attempt = setup_note.of(request, user, now=now).attempt
     context = {
         "form": form,
         "masked_email": masked(user.email),
-        "was_sent": mailbox.was_sent(user, attempt=attempt, now=now),
+        "was_sent": mailbox.was_sent(user, now=now),
         "next_mail_at": mailbox.next_at(user, now=now),
     }
     return answers.page(request, "setup_mailbox", context)
