@@ -1,0 +1,43 @@
+"""Every route of the product, with a path that it answers: for tests that leave none out."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RegexPattern
+
+HOLE = re.compile(r"<(?:(\w+):)?(\w+)>")
+FILLED = {"int": "1", "slug": "northwind", "str": "x", "path": "1", "": "x"}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: its name with namespace (its text where it has none), its view and a path."""
+
+    name: str
+    view: Callable[..., Any]
+    path: str
+
+
+def routes() -> list[Route]:
+    return list(_below(get_resolver().url_patterns, prefix="/", space=""))
+
+
+def _below(
+    patterns: Sequence[URLPattern | URLResolver], *, prefix: str, space: str
+) -> Iterator[Route]:
+    for pattern in patterns:
+        is_regex = isinstance(pattern.pattern, RegexPattern)
+        text = "anything" if is_regex else HOLE.sub(_fill, str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
+            yield from _below(pattern.url_patterns, prefix=prefix + text, space=inner)
+        else:
+            name = pattern.name or str(pattern.pattern)
+            yield Route(f"{space}{name}", pattern.callback, prefix + text)
+
+
+def _fill(hole: re.Match[str]) -> str:
+    return FILLED[hole[1] or ""]
