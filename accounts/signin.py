@@ -67,7 +67,15 @@ def read(request: HttpRequest, *, now: datetime) -> Pending | None:
     note = request.session.get(KEY)
     if not note:
         return None
-    pending = Pending(
+    try:
+        pending = _from_note(note)
+    except (KeyError, TypeError, ValueError):
+        return None  # written by another release: start over
+    return None if pending.is_over(now=now) else pending
+
+
+def _from_note(note: dict[str, Any]) -> Pending:
+    return Pending(
         **{
             **note,
             "step": PendingStep(note["step"]),
@@ -75,7 +83,6 @@ def read(request: HttpRequest, *, now: datetime) -> Pending | None:
             "sso": tuple(note["sso"]),
         }
     )
-    return None if pending.is_over(now=now) else pending
 
 
 def write(request: HttpRequest, pending: Pending) -> None:
