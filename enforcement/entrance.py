@@ -18,7 +18,7 @@ from accounts.client import address_of
 from accounts.models import User
 from accounts.signin import Pending, PendingStep
 from accounts.throttle import TooMany
-from enforcement import passes, reader, visitor
+from enforcement import answers, passes, reader, visitor
 from enforcement.decision import Obligation, Step, decide
 from enforcement.standing import facts_of, joining_due_at, standing_of
 from enforcement.visitor import Visitor
@@ -61,10 +61,19 @@ def _finish_or_restart(request: HttpRequest, pending: Pending, *, now: datetime)
     person: User | None = getattr(request, "pending_user", None)
     found: Obligation | None = getattr(request, "obligation", None)
     if person is None or found is None or not found.is_let_in:
-        signin.drop(request)
-        return HttpResponseRedirect(reverse("login"))
-    challenge.complete(request, pending, verified=False, factor=None, now=now)
+        return _restart(request)
+    try:
+        challenge.complete(request, pending, verified=False, factor=None, now=now)
+    except challenge.StartOver:
+        return _restart(request)
     return HttpResponseRedirect(pending.next)
+
+
+def _restart(request: HttpRequest) -> HttpResponse:
+    signin.drop(request)
+    if not answers.is_page(request):
+        return answers.to_sign_in(request, ended=None)
+    return HttpResponseRedirect(reverse("login"))
 
 
 def settle_first(pending: Pending, *, now: datetime) -> Pending:
