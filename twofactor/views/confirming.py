@@ -198,7 +198,8 @@ def _go_in(request: HttpRequest, user: User, *, now: datetime) -> str:
     if pending is not None:
         under_new = replace(pending, stamp=user.stamp)
         challenge.complete(request, under_new, verified=True, factor=FactorKind.DEVICE, now=now)
-        return pending.next
+        # Who came by the mailed link was on the way here; set-up is behind them now.
+        return reverse("home") if pending.next == reverse("setup") else pending.next
     next_url = setup_note.of(request, user, now=now).next or reverse("home")
     setup_note.drop(request.session)
     session_state.adopt(request, user=user, verified=True, now=now)
