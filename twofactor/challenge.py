@@ -48,6 +48,8 @@ def complete(
         factor=factor,
         now=now,
     )
+    if pending.mailbox_proved and not verified:
+        signin.note_link(request, user, now=now)  # set-up may follow from within
     if pending.sso:
         request.session["sso"] = list(pending.sso)
     throttle.note_entry(address_of(request), user.pk, now=now)
