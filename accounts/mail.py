@@ -24,7 +24,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, timezone, translation
 
-from accounts import keys
+from accounts import keys, spare
 from accounts.models import Account, Membership, Notice, User
 from accounts.records import NoticeState
 
@@ -130,7 +130,7 @@ def wake() -> None:
     """Tell a worker that there is work; without a broker the sweep finds the rows."""
     from accounts.tasks import send_notices  # noqa: PLC0415 - tasks call this module
 
-    send_notices.apply_async(retry=False, ignore_result=True)
+    spare.wake(send_notices)
 
 
 def send_due(*, now: datetime, limit: int = 100) -> int:
