@@ -6,21 +6,20 @@ parameters go, and run as plain SQL afterwards. The facts stand behind a CASE th
 gate's shortcut: a verified session under the person's stamp, with no pass unsettled, needs none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 from django.db import connections, router
-from django.db.models import BooleanField, Case, F, Model, Q, QuerySet, Value, When
+from django.db.models import Case, F, Model, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from accounts.models import Session, User
 from accounts.session_db import Row
 from enforcement.standing import facts
 
-FACT_NAMES = ("fact_has_device", "fact_due_at", "fact_pass_ran_out")
 USER_HOLE = -987_654_321
 HOLES = {"session_key": "hole-session-key", "user_id": USER_HOLE, "stamp": "hole-stamp"}
 
@@ -66,7 +65,7 @@ class Compiled:
 def compile_query(queryset: QuerySet[Any], using: str) -> Compiled:
     """Make SQL of ``queryset`` once; parameters equal to a hole's mark become that hole."""
     compiler = queryset.query.get_compiler(using=using)
-    sql, parameters = compiler.as_sql()
+    sql, parameters = _without_numbers(*compiler.as_sql())
     expressions = [column[0] for column in compiler.select]
     by_model: dict[type[Model], list[int]] = {}
     for place, (expression, _, alias) in enumerate(compiler.select):
@@ -75,7 +74,7 @@ def compile_query(queryset: QuerySet[Any], using: str) -> Compiled:
     marks = {mark: name for name, mark in HOLES.items()}
     return Compiled(
         sql=sql,
-        parameters=tuple(value.value if isinstance(value, Enum) else value for value in parameters),
+        parameters=tuple(parameters),
         holes=tuple(
             (position, marks[value])
             for position, value in enumerate(parameters)
@@ -94,6 +93,17 @@ def compile_query(queryset: QuerySet[Any], using: str) -> Compiled:
         ),
         translate=_translation(sql, using),
     )
+
+
+def _without_numbers(sql: str, parameters: Sequence[Any]) -> tuple[str, list[Any]]:
+    """Write numbers that never change, such as each EXISTS's 1, into the SQL itself."""
+    parts, kept = sql.split("%s"), []
+    for place, value in enumerate(parameters):
+        is_number = isinstance(value, int) and not isinstance(value, bool) and value != USER_HOLE
+        if not is_number:
+            kept.append(value.value if isinstance(value, Enum) else value)
+        parts[place] += str(int(value)) if is_number else "%s"
+    return "".join(parts), kept
 
 
 def _translation(sql: str, using: str) -> Callable[..., str] | None:
@@ -115,15 +125,14 @@ def _translation(sql: str, using: str) -> Callable[..., str] | None:
 
 
 def guarded_facts(path: str, is_settled: Q) -> dict[str, Combinable]:
-    """Return the facts, asked for only where the gate's shortcut does not already answer."""
-    guarded: dict[str, Combinable] = {
+    """Return the facts, asked for only where the gate's shortcut does not already answer.
+
+    Whether there is a device is true or false wherever it was asked: its NULL says "not asked".
+    """
+    return {
         name: Case(When(is_settled, then=Value(None)), default=fact)
         for name, fact in facts(path).items()
     }
-    guarded["facts_asked"] = Case(
-        When(is_settled, then=Value(False)), default=Value(True), output_field=BooleanField()
-    )
-    return guarded
 
 
 @lru_cache(maxsize=8)
@@ -174,7 +183,7 @@ def _person(query: Compiled, row: list[Any], using: str) -> User | None:
     if query.value(row, User, "id") is None:
         return None
     person = User.from_db(using, query.names[User], row[query.places[User]])
-    if row[query.fact_places["facts_asked"]]:
-        for name in FACT_NAMES:
-            setattr(person, name, row[query.fact_places[name]])
+    if row[query.fact_places["fact_has_device"]] is not None:
+        for name, place in query.fact_places.items():
+            setattr(person, name, row[place])
     return person
