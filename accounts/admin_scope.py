@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 
 from accounts.models import Membership, User
@@ -31,6 +31,7 @@ def owned_accounts(person: User) -> QuerySet[Membership, Any]:
 class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generics at run time
     actions = None
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # a count for each choice is a query for each
     # Conditions that a URL may name; stock admins take any column, hashes and nonces included.
     lookups: frozenset[str] = frozenset()
 
@@ -74,6 +75,14 @@ class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generics at
 
     def log_change(self, *args: Any) -> None:  # type: ignore[override]
         """The audit is the one log."""
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Look for the row first: where Django would refuse a form, a foreign row isn't there."""
+        if request.method == "POST":
+            self.found(request, object_id)
+        return super().change_view(request, object_id, form_url, extra_context)
 
     def found(self, request: HttpRequest, object_id: str) -> Any:
         """Return the row within what the person may see; 404 for any other."""

@@ -165,11 +165,11 @@ def page(
         "person": str(person),
         "until": overview.told_to(viewer, person_page.pass_until(now=now)),
     }
-    form = kind.form(request.POST or None, initial=_initial(person))
+    given = request.POST if request.method == "POST" else None
+    form = kind.form(given, initial=_initial(person))
     refused = _refusal(lambda: kind.check(person, viewer, now))
     if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
-        refused = _refusal(lambda: kind.do(person, viewer, given, now))
+        refused = _refusal(lambda: kind.do(person, viewer, form.cleaned_data, now))
         if not refused:
             messages.success(request, kind.done.format(**words))
             return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))

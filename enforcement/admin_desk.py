@@ -48,8 +48,9 @@ def of(request: HttpRequest, *, now: datetime) -> Desk:
     failed = Notice.objects.filter(state=Notice.State.FAILED, created_at__gt=now - RECENT)
     accounts = owned_accounts(person)
     if not is_support(request):
-        requests = requests.filter(user__memberships__account__in=accounts).distinct()
-        passes = passes.filter(user__memberships__account__in=accounts).distinct()
+        binding = Policy.objects.filter(ended_at=None, account__in=accounts).values("account")
+        requests = requests.filter(user__memberships__account__in=binding).distinct()
+        passes = passes.filter(user__memberships__account__in=binding).distinct()
         windows = windows.none()  # an owner's are told with the account itself
         failed = failed.filter(account_id__in=accounts)
     return Desk(

@@ -25,10 +25,12 @@ from enforcement.admin_forms import PersonForm
 from enforcement.notices import Outcome, outcome_of
 from enforcement.standing import facts_of, people_with_facts, standing_of
 
+# Of the person alone: whether some account requires it is not every owner's to know.
 TAGS = {
     Outcome.READY: ("good", "2FA is on"),
     Outcome.EXEMPT: ("good", "Single sign-on"),
     Outcome.ON_PASS: ("warning", "On a pass"),
+    Outcome.MUST_ACT: ("plain", "Not set up"),
 }
 
 
@@ -81,6 +83,7 @@ class UserAdmin(ScopedAdmin):
             "title": str(person),
             "person": person,
             "shown": shown,
+            "tag": TAGS[shown.outcome],
             "for_support": viewer.is_bound_staff,
         }
         return TemplateResponse(request, "enforcement/admin/person.html", context)
@@ -100,7 +103,7 @@ class UserAdmin(ScopedAdmin):
         asked = admin_proof.missing(request, Fresh.STRONG, now=now)
         if asked is not None:
             return asked
-        form = PersonForm(request.POST or None)
+        form = PersonForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             user = support.add_person(**form.cleaned_data, actor=person_of(request), now=now)
             messages.success(request, f"{user.email} gets a mail to choose a password by.")
@@ -115,8 +118,4 @@ class UserAdmin(ScopedAdmin):
     def state(self, person: User) -> SafeString:
         standing = standing_of(person, facts_of(person))
         outcome = outcome_of(standing, now=timezone.now())
-        is_asked = bool(standing.deadlines)
-        tag, words = TAGS.get(
-            outcome, ("danger", "Still to set up") if is_asked else ("", "No 2FA")
-        )
-        return format_html('<span class="tag tag--{}">{}</span>', tag or "plain", words)
+        return format_html('<span class="tag tag--{}">{}</span>', *TAGS[outcome])

@@ -68,16 +68,16 @@ def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
     standing = standing_for(person)
     obligation = decide(standing, now=now)
     for_support = viewer.is_bound_staff
-    until = obligation.until if for_support or obligation.is_on_pass else None
+    # What another account requires, and the pass from it, is no business of this account's owner.
+    is_bound_here = for_support or passes.owns_binding_account(viewer, person)
+    until = obligation.until if for_support else None
     return PersonPage(
         outcome=outcome_of(standing, now=now),
         words=WORDS[obligation.step] if for_support else "",
         until_told=overview.told_to(viewer, until) if until else "",
         memberships=list(_memberships(person, viewer)),
-        asked=PassRequest.objects.filter(user=person, closed_at=None)
-        .select_related("endorsed_by")
-        .first(),
-        active=passes.open_pass(person),
+        asked=_asked(person) if is_bound_here else None,
+        active=passes.open_pass(person) if is_bound_here else None,
         actions=_actions(person, viewer, now=now),
         devices=_devices(person) if for_support else [],
         codes_left=backup_codes.codes_left(person) if for_support else 0,
@@ -90,6 +90,11 @@ def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
 def _memberships(person: User, viewer: User) -> QuerySet[Membership]:
     found = Membership.objects.filter(user=person).select_related("account").order_by("account")
     return found if viewer.is_bound_staff else found.filter(account__in=owned_accounts(viewer))
+
+
+def _asked(person: User) -> PassRequest | None:
+    open_requests = PassRequest.objects.filter(user=person, closed_at=None)
+    return open_requests.select_related("endorsed_by").first()
 
 
 def _binding(person: User) -> list[str]:
