@@ -69,8 +69,7 @@ def grant_pass(
 
     :raises NotGrantable: if ``actor`` may not help ``user``, a pass is running or no reason given.
     """
-    if not reason.strip():
-        raise NotGrantable("Give a reason.")
+    _check_words(reason, ticket)
     user = _locked(user)
     settle_pass(user=user, now=now)
     user.refresh_from_db()
@@ -92,8 +91,19 @@ def grant_pass(
     return granted
 
 
+def _check_words(reason: str, ticket: str) -> None:
+    """Check what goes into the row; the command line has no form that would."""
+    if not reason.strip():
+        raise NotGrantable("Give a reason.")
+    for name, given, longest in (("reason", reason, 300), ("ticket", ticket, 60)):
+        if len(given) > longest:
+            raise NotGrantable(f"A {name} has at most {longest} characters.")
+
+
 def may_revoke(actor: User, user: User) -> bool:
     """Support, the person, and the owners of the accounts that bind the person may."""
+    if not actor.is_active:
+        return False
     return actor.is_bound_staff or actor.pk == user.pk or owns_binding_account(actor, user)
 
 

@@ -1,6 +1,7 @@
 """From rows to facts: whose deadlines bind, and which passes count."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -175,7 +176,7 @@ def test_a_setting_that_changes_later_moves_no_deadline(
 
 @pytest.mark.parametrize("fields", [{"is_staff": True}, {"is_superuser": True}])
 def test_staff_of_the_site_are_due_whatever_any_account_says(
-    fields: dict[str, bool], clock: Clock
+    fields: dict[str, Any], clock: Clock
 ) -> None:
     person = make_user(**fields)
     assert step_of(person, clock.now) is Step.ENROL_NOW
