@@ -18,6 +18,7 @@ from accounts.models import EndReason, Membership, Notice, User, random_value
 
 LIFE = timedelta(hours=24)
 KINDS = ("address_confirm", "address_confirm_old")
+UNDER = "address-asked-under"  # label of a key
 
 
 class NotChangeable(Exception):
@@ -85,6 +86,7 @@ def ask(
         "needs_both": needs_both,
         "change": change_id,
         "user": user.pk,
+        "asked_under": keys.mac(UNDER, *_secrets_of(user)).hex(),
         "expires": (now + LIFE).isoformat(),
     }
     if membership is not None:
@@ -93,6 +95,14 @@ def ask(
     recipients = [(email, KINDS[0])] + ([(user.email, KINDS[1])] if needs_both else [])
     for recipient, kind in recipients:
         mail.owe(kind, to=recipient, occasion=f"change:{change_id}", context=context, now=now)
+
+
+def _secrets_of(user: User) -> tuple[str, str]:
+    """Return what a change is asked under: what throws a thief out takes the change along.
+
+    A new password, "it wasn't me" and a sign-out everywhere renew one of the two.
+    """
+    return user.password, user.session_salt
 
 
 def _void_older(user: User, *, now: datetime) -> None:
@@ -128,21 +138,32 @@ def find(token: str, *, now: datetime) -> Change | None:
     if notice is None or not hmac.compare_digest(_token(notice).encode(), token.encode()):
         return None
     user = User.objects.filter(pk=notice.context["user"], is_active=True).first()
-    if user is None or user.email != notice.context["old_address"]:
+    if user is None or not _still_stands(notice, user):
         return None
     is_live = notice.objected_at is None and now < notice.created_at + LIFE
     return Change(notice, user) if is_live else None
+
+
+def _still_stands(notice: Notice, user: User) -> bool:
+    """Whether ``user`` is still the person, with the address and the password, who asked."""
+    asked_under = bytes.fromhex(notice.context.get("asked_under", ""))
+    is_same = keys.is_mac(asked_under, UNDER, *_secrets_of(user))
+    return is_same and user.email == notice.context["old_address"]
 
 
 @transaction.atomic
 def confirm(*, change: Change, now: datetime) -> bool:
     """Note that a mailbox confirmed; return whether the address changed, or one is still awaited.
 
-    :raises NotChangeable: if the new address has become somebody's meanwhile.
+    :raises NotChangeable: if the change is over, or the new address is somebody's meanwhile.
     :raises accounts.moving.NotMovable: if the membership can't move there.
     """
     user = User.objects.select_for_update().get(pk=change.user.pk)
-    Notice.objects.filter(pk=change.notice.pk).update(objected_at=now)
+    # Asked again under the lock: a newer change voids both mails of this one, and a void mail of
+    # the old mailbox must never be taken for its word.
+    mine = Notice.objects.filter(pk=change.notice.pk, objected_at=None)
+    if not _still_stands(change.notice, user) or not mine.update(objected_at=now):
+        raise NotChangeable("This link is no longer good. Ask for the change again.")
     open_others = Notice.objects.filter(
         kind__in=KINDS, context__change=change.notice.context["change"], objected_at=None
     )

@@ -1,0 +1,94 @@
+"""A thief who has a password, or a session for a while, tries to move somebody's address."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts import addresses, objections, passwords, sessions
+from accounts.addresses import NotChangeable
+from accounts.models import Notice, User
+from tests.factories import make_user
+from tests.journeys.clock import START
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+
+VICTIM, THIEF, ELSEWHERE = "ada@northwind.example", "thief@bad.example", "second@bad.example"
+LATER = timedelta(minutes=1)
+
+
+@pytest.fixture
+def victim() -> User:
+    return make_user(VICTIM)
+
+
+def ask(user: User, email: str, *, needs_both: bool = False, now: datetime = START) -> Notice:
+    """Ask for a change; return the mail to the new mailbox."""
+    addresses.ask(user=user, email=email, needs_both=needs_both, now=now)
+    return Notice.objects.get(kind="address_confirm", recipient=email)
+
+
+def token_of(notice: Notice) -> str:
+    return addresses.link_of(notice).rstrip("/").rpartition("/")[2]
+
+
+def address_of(user: User) -> str:
+    return User.objects.get(pk=user.pk).email
+
+
+def test_a_newer_change_never_speaks_for_the_old_mailbox(victim: User) -> None:
+    """S44: the mail to the old mailbox that a newer change voids is no confirmation by it.
+
+    The thief's confirming request had read the first change when the second one voided it.
+    """
+    read_before = addresses.find(token_of(ask(victim, THIEF, needs_both=True)), now=START)
+    assert read_before is not None
+    ask(victim, ELSEWHERE, needs_both=True, now=START + LATER)
+
+    with pytest.raises(NotChangeable):
+        addresses.confirm(change=read_before, now=START + LATER)
+    assert address_of(victim) == VICTIM
+
+
+def test_a_mailbox_that_confirmed_already_cannot_confirm_for_the_other(victim: User) -> None:
+    """S44: the same, where the new mailbox had confirmed before the newer change came."""
+    read_before = addresses.find(token_of(ask(victim, THIEF, needs_both=True)), now=START)
+    assert read_before is not None
+    assert not addresses.confirm(change=read_before, now=START)
+    ask(victim, ELSEWHERE, needs_both=True, now=START + LATER)
+
+    with pytest.raises(NotChangeable):
+        addresses.confirm(change=read_before, now=START + LATER)
+    assert address_of(victim) == VICTIM
+
+
+@pytest.mark.parametrize("way_out", ["not_me", "password_reset", "signed_out_everywhere"])
+def test_whoever_throws_a_thief_out_takes_the_change_of_address_along(
+    victim: User, way_out: str
+) -> None:
+    """S15, S44: a change that a thief began does not outlive the thief's last session."""
+    token = token_of(ask(victim, THIEF))
+    victim.refresh_from_db()
+    if way_out == "not_me":
+        passwords.change_password(user=victim, password="some other words here", now=START)
+        told = Notice.objects.get(kind="password_changed")
+        objections.act(told, now=START)
+    elif way_out == "password_reset":
+        passwords.reset_password(user=victim, password="some other words here", now=START)
+    else:
+        sessions.end_everything(victim)
+
+    answer = Client().post(f"/settings/email/confirm/{token}/")
+
+    assert answer.status_code == 410
+    assert address_of(victim) == VICTIM
+
+
+def test_a_change_is_confirmed_under_keys_that_were_rotated(victim: User, settings: Any) -> None:
+    """S19: what was asked under an older key still stands."""
+    notice = ask(victim, ELSEWHERE)
+    settings.FIELD_KEYS = ["a-newer-key-of-more-than-32-bytes-xx", *settings.FIELD_KEYS]
+    found = addresses.find(token_of(notice), now=START)
+    assert found is not None
+    assert addresses.confirm(change=found, now=START)
