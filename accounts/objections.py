@@ -49,8 +49,18 @@ def act(notice: Notice, *, now: datetime) -> None:
     restored = old_address(notice)
     if restored and not User.objects.filter(email=restored).exclude(pk=user.pk).exists():
         user.email, user.mailbox_nonce = restored, random_value()
+        _void_later(notice, now=now)
     # Whoever knows the password may be the reason for the objection.
     user.set_unusable_password()
     user.save(update_fields=["email", "mailbox_nonce", "password"])
     sessions.end_everything(user)
     audit.record(Event.NOT_ME, subject=user, before=before, after={"mail": notice.kind}, now=now)
+
+
+def _void_later(notice: Notice, *, now: datetime) -> None:
+    """Whoever had the address since has mails that object, too: they must bring nothing back.
+
+    The mail to the old mailbox is written before the one to the new, so all of them come later.
+    """
+    later = Notice.objects.filter(user=notice.user, pk__gt=notice.pk, objected_at=None)
+    later.exclude(recipient=notice.recipient).update(objected_at=now)
