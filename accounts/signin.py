@@ -5,7 +5,6 @@ it decides nothing: each step asks the database again what the person must do.
 """
 
 import secrets
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +13,7 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
-from django.urls import resolve, reverse
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
@@ -23,6 +22,7 @@ from accounts.audit import Event
 from accounts.client import address_of
 from accounts.emails import canonical_email
 from accounts.models import User
+from accounts.pages import answer_of
 
 KEY = "pending"
 LINK_KEY = "mailbox_link"
@@ -186,8 +186,7 @@ def link_proves(request: HttpRequest, user: User, *, now: datetime) -> bool:
 
 def proceed(request: HttpRequest) -> HttpResponse:
     """Ask the app above what comes next for this browser's sign-in, within the same request."""
-    view: Callable[..., HttpResponse] = resolve(reverse("continue")).func
-    return view(request)
+    return answer_of("continue", request)
 
 
 def safe_next(request: HttpRequest, url: str) -> str:

@@ -4,7 +4,7 @@ It takes no password: sign-in, sign-out and a new password happen on the site's 
 the gate and its budgets. What other packages bring to register stays out.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import wraps
 from typing import Any
 
@@ -15,13 +15,14 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, resolve, reverse
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
 from accounts import signin
 from accounts.models import Membership, User
+from accounts.pages import answer_of
 from enforcement import admin_desk, visitor
 from enforcement.decision import Step
 
@@ -85,8 +86,7 @@ class GatehouseAdminSite(AdminSite):
         return HttpResponseRedirect(url)
 
     def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # type: ignore[override]
-        view: Callable[..., HttpResponse] = resolve(reverse("logout")).func
-        return view(request)
+        return answer_of("logout", request)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # type: ignore[override]
         return HttpResponseRedirect(reverse("settings_password"))

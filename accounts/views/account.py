@@ -3,13 +3,13 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import invitations, memberships
 from accounts.forms import InviteForm, RoleForm
 from accounts.models import Invitation, Membership, Role
+from accounts.pages import answer_of
 from accounts.reach import membership_of, person_of
 
 
@@ -34,8 +34,7 @@ def account_invite(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("account", slug)
     # The account's page, which belongs to the app above, shows the form with its errors.
     request.invite_form = form  # type: ignore[attr-defined]
-    page: HttpResponse = resolve(reverse("account", args=[slug])).func(request, slug)
-    return page
+    return answer_of("account", request, slug=slug)
 
 
 def _invite(form: InviteForm, membership: Membership) -> bool:
