@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts import audit, keys, mail
 from accounts.audit import Event
 from accounts.emails import canonical_email
-from accounts.models import INVITATION_LIFE, Account, Invitation, Membership, User
+from accounts.models import INVITATION_LIFE, Account, Invitation, Membership, Role, User
 
 
 class NotInvitable(Exception):
@@ -114,11 +114,15 @@ def is_open(pk: int, *, now: datetime) -> bool:
 
 
 def is_vouched_for(invitation: Invitation) -> bool:
-    """Whether the inviter may still invite: whoever was removed or demoted vouches for nobody."""
+    """Whether the inviter may still invite so: whoever was removed or demoted vouches no more.
+
+    Nobody but an owner makes an owner, when the invitation is accepted as when it is written.
+    """
     inviter = invitation.invited_by
     if inviter is None or not inviter.is_active:
         return False
     if inviter.is_bound_staff:
         return True
-    managers = Membership.objects.managers().filter(account=invitation.account)
-    return managers.filter(user=inviter).exists()
+    members = Membership.objects.filter(account=invitation.account, user=inviter)
+    is_for_owner = invitation.role == Role.OWNER
+    return (members.owners() if is_for_owner else members.managers()).exists()

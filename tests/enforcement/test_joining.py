@@ -1,0 +1,219 @@
+"""Accepting an invitation, being added by hand: set-up comes first, the membership last."""
+
+from datetime import datetime
+
+import pytest
+
+from accounts import invitations, memberships, people
+from accounts.models import Account, AuditEvent, Invitation, Membership, Notice, Role, User
+from enforcement import joining, passes, policies
+from enforcement.joining import NotJoinable, SetUpFirst
+from tests.enforcement.kit import DAY, MS
+from tests.factories import make_user
+from tests.twofactor.people import enrol_app
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+def invite(
+    account: Account, person: User, actor: User, now: datetime, role: str = Role.MEMBER
+) -> Invitation:
+    return invitations.invite(account=account, email=person.email, role=role, actor=actor, now=now)
+
+
+@pytest.fixture
+def guest(db: None, now: datetime) -> User:
+    return make_user("guest@elsewhere.example", name="Gus Guest")
+
+
+def test_a_guest_joins_with_the_role_and_the_instant(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    invitation = invite(northwind, guest, owner, now, role=Role.ADMIN)
+    membership = joining.accept(invitation=invitation, user=guest, now=now + DAY)
+    assert (membership.role, membership.joined_at) == (Role.ADMIN, now + DAY)
+    invitation.refresh_from_db()
+    assert invitation.accepted_at == now + DAY
+    told = Notice.objects.get(kind="invitation_joined")
+    assert (told.recipient, told.context["member_email"]) == (owner.email, guest.email)
+    assert AuditEvent.objects.filter(event="joined", subject_id=guest.pk).count() == 1
+
+
+def test_an_invitation_is_good_once(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    invitation = invite(northwind, guest, owner, now)
+    joining.accept(invitation=invitation, user=guest, now=now)
+    with pytest.raises(NotJoinable, match="already used"):
+        joining.accept(invitation=invitation, user=guest, now=now)
+    assert Membership.objects.filter(user=guest).count() == 1
+
+
+def test_where_the_account_requires_it_set_up_comes_first(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    policies.switch_on(account=northwind, actor=owner, now=now)
+    invitation = invite(northwind, guest, owner, now)
+    with pytest.raises(SetUpFirst):
+        joining.accept(invitation=invitation, user=guest, now=now)
+    assert not Membership.objects.filter(user=guest).exists()
+    invitation.refresh_from_db()
+    assert invitation.accepted_at is None
+    enrol_app(guest, now=now)
+    assert joining.accept(invitation=invitation, user=guest, now=now)
+
+
+def test_who_is_on_a_pass_joins(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    policies.switch_on(account=northwind, actor=owner, now=now)
+    enrol_app(guest, now=now)
+    passes.grant_pass(user=guest, actor=None, reason="Lost phone", now=now)
+    guest.refresh_from_db()
+    invitation = invite(northwind, guest, owner, now)
+    assert joining.accept(invitation=invitation, user=guest, now=now)
+
+
+def test_an_account_of_before_its_requirement_asks_for_nothing(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    policies.switch_on(account=northwind, actor=owner, now=now)
+    invitation = invite(northwind, guest, owner, now)
+    assert joining.must_set_up(guest, invitation, now=now)
+    policies.switch_off(account=northwind, actor=owner, now=now)
+    assert not joining.must_set_up(guest, invitation, now=now)
+    assert joining.accept(invitation=invitation, user=guest, now=now)
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "other@elsewhere.example",
+        "guest+tag@elsewhere.example",
+        "guest@elsewhere.example.evil",
+        "guesť@elsewhere.example",
+    ],
+)
+def test_only_the_invited_address_may_accept(
+    email: str, northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    invitation = invite(northwind, guest, owner, now)
+    with pytest.raises(NotJoinable, match=r"This invitation is for guest@elsewhere\.example"):
+        joining.accept(invitation=invitation, user=make_user(email), now=now)
+    assert not Membership.objects.filter(account=northwind, user__email=email).exists()
+
+
+def test_an_invitation_ends_after_seven_days(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    invitation = invite(northwind, guest, owner, now)
+    assert joining.check_usable(invitation, now=now + 7 * DAY - MS)
+    with pytest.raises(NotJoinable, match="expired"):
+        joining.accept(invitation=invitation, user=guest, now=now + 7 * DAY)
+
+
+def test_an_invitation_that_never_was_opens_nothing(now: datetime) -> None:
+    with pytest.raises(NotJoinable, match="does not exist"):
+        joining.check_usable(None, now=now)
+
+
+def test_a_revoked_invitation_opens_nothing(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    invitation = invite(northwind, guest, owner, now)
+    invitations.revoke(invitation=invitation, actor=owner, now=now)
+    with pytest.raises(NotJoinable, match="withdrawn"):
+        joining.accept(invitation=invitation, user=guest, now=now)
+
+
+@pytest.mark.parametrize("what", ["removed", "demoted", "deactivated", "deleted"])
+def test_nobody_joins_whose_inviter_may_invite_no_more(
+    what: str, northwind: Account, owner: User, ada: User, guest: User, now: datetime
+) -> None:
+    membership = Membership.objects.get(account=northwind, user=ada)
+    memberships.change_role(membership=membership, role=Role.ADMIN, actor=owner, now=now)
+    membership.refresh_from_db()
+    invitation = invite(northwind, guest, ada, now)
+    if what == "removed":
+        memberships.remove(membership=membership, actor=owner, now=now)
+    elif what == "demoted":
+        memberships.change_role(membership=membership, role=Role.MEMBER, actor=owner, now=now)
+    elif what == "deactivated":
+        people.deactivate(user=ada, actor=None, now=now)
+    else:
+        people.delete(user=ada, now=now)
+    with pytest.raises(NotJoinable, match="no longer invite"):
+        joining.accept(invitation=invitation, user=guest, now=now)
+
+
+def test_nobody_becomes_owner_by_the_word_of_one_who_is_owner_no_more(
+    northwind: Account, owner: User, ada: User, guest: User, now: datetime
+) -> None:
+    membership = Membership.objects.get(account=northwind, user=ada)
+    memberships.change_role(membership=membership, role=Role.OWNER, actor=owner, now=now)
+    invitation = invite(northwind, guest, ada, now, role=Role.OWNER)
+    membership.refresh_from_db()
+    memberships.change_role(membership=membership, role=Role.ADMIN, actor=owner, now=now)
+    with pytest.raises(NotJoinable, match="no longer invite"):
+        joining.accept(invitation=invitation, user=guest, now=now)
+
+
+# By hand.
+
+
+def add(account: Account, person: User, now: datetime) -> Membership:
+    return joining.add_by_hand(user=person, account=account, role=Role.MEMBER, actor=None, now=now)
+
+
+def due_mails(person: User) -> int:
+    return Notice.objects.filter(kind="due_at_once", user=person).count()
+
+
+def test_who_is_added_by_hand_after_the_start_is_due_and_mailed_so(
+    northwind: Account, guest: User, now: datetime
+) -> None:
+    policies.switch_on(account=northwind, actor=None, now=now)
+    add(northwind, guest, now + MS)
+    assert due_mails(guest) == 1
+
+
+def test_who_was_added_at_the_start_has_the_window(
+    northwind: Account, guest: User, now: datetime
+) -> None:
+    policies.switch_on(account=northwind, actor=None, now=now)
+    add(northwind, guest, now)
+    assert due_mails(guest) == 0
+
+
+def test_who_is_ready_is_not_told_to_hurry(northwind: Account, guest: User, now: datetime) -> None:
+    enrol_app(guest, now=now)
+    policies.switch_on(account=northwind, actor=None, now=now)
+    add(northwind, guest, now + MS)
+    assert due_mails(guest) == 0
+
+
+def test_who_is_added_to_an_account_that_requires_nothing_is_told_nothing(
+    northwind: Account, guest: User, now: datetime
+) -> None:
+    add(northwind, guest, now)
+    assert due_mails(guest) == 0
+
+
+def test_who_is_a_member_already_stays_as_is(
+    northwind: Account, owner: User, ada: User, now: datetime
+) -> None:
+    before = Membership.objects.get(user=ada)
+    policies.switch_on(account=northwind, actor=None, now=now)
+    again = joining.add_by_hand(
+        user=ada, account=northwind, role=Role.OWNER, actor=None, now=now + DAY
+    )
+    assert (again.pk, again.role, again.joined_at) == (before.pk, before.role, before.joined_at)
+    assert due_mails(ada) == 0
+
+
+def test_joining_again_is_mailed_again(northwind: Account, guest: User, now: datetime) -> None:
+    policies.switch_on(account=northwind, actor=None, now=now)
+    for number in range(2):
+        membership = add(northwind, guest, now + MS + number * DAY)
+        memberships.remove(membership=membership, actor=guest, now=now + MS + number * DAY)
+    assert due_mails(guest) == 2

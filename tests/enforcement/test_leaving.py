@@ -1,0 +1,104 @@
+"""Leaving an account and being taken out of it: who is told, and who has to stay."""
+
+from datetime import datetime
+
+import pytest
+
+from accounts.memberships import LastOwner, NotAllowed
+from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
+from enforcement import leaving
+from tests.enforcement.kit import is_in, sign_in
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def membership_of(person: User) -> Membership:
+    return Membership.objects.select_related("user", "account").get(user=person)
+
+
+def told() -> set[tuple[str, str]]:
+    return set(Notice.objects.values_list("kind", "recipient"))
+
+
+def test_who_leaves_is_told_and_the_owners_are(
+    northwind: Account, owner: User, ada: User, now: datetime
+) -> None:
+    leaving.leave(membership=membership_of(ada), now=now)
+    assert not Membership.objects.filter(user=ada).exists()
+    assert told() == {("left_account", ada.email), ("left_account_owners", owner.email)}
+    row = AuditEvent.objects.get(event="left")
+    assert (row.actor_id, row.subject_id, row.before) == (ada.pk, ada.pk, {"role": "member"})
+
+
+def test_the_last_owner_can_t_leave(northwind: Account, owner: User, now: datetime) -> None:
+    with pytest.raises(LastOwner, match="Make somebody else an owner first"):
+        leaving.leave(membership=membership_of(owner), now=now)
+    assert Membership.objects.filter(user=owner).exists()
+    assert told() == set()
+
+
+def test_an_owner_leaves_when_another_stays(
+    northwind: Account, owner: User, ada: User, now: datetime
+) -> None:
+    Membership.objects.filter(user=ada).update(role=Role.OWNER)
+    leaving.leave(membership=membership_of(owner), now=now)
+    assert told() == {("left_account", owner.email), ("left_account_owners", ada.email)}
+
+
+def test_an_owner_who_was_deactivated_is_nobody_to_stay(
+    northwind: Account, owner: User, ada: User, now: datetime
+) -> None:
+    Membership.objects.filter(user=ada).update(role=Role.OWNER)
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    with pytest.raises(LastOwner):
+        leaving.leave(membership=membership_of(owner), now=now)
+
+
+def test_who_is_removed_is_told_by_whom(
+    northwind: Account, owner: User, ada: User, now: datetime
+) -> None:
+    leaving.remove(membership=membership_of(ada), actor=owner, now=now)
+    assert told() == {("removed_from_account", ada.email)}
+    assert Notice.objects.get().context["actor_name"] == "Olga Owner"
+    row = AuditEvent.objects.get(event="member_removed")
+    assert (row.actor_id, row.subject_id) == (owner.pk, ada.pk)
+
+
+@pytest.mark.parametrize(
+    ("actor_role", "role", "may"),
+    [
+        (Role.OWNER, Role.OWNER, True),
+        (Role.OWNER, Role.ADMIN, True),
+        (Role.OWNER, Role.MEMBER, True),
+        (Role.ADMIN, Role.OWNER, False),
+        (Role.ADMIN, Role.ADMIN, True),
+        (Role.ADMIN, Role.MEMBER, True),
+        (Role.MEMBER, Role.MEMBER, False),
+        (None, Role.MEMBER, False),
+    ],
+)
+def test_who_may_remove_whom(
+    actor_role: Role | None, role: Role, may: bool, northwind: Account, now: datetime
+) -> None:
+    actor, person = make_user(), make_user()
+    if actor_role:
+        Membership.objects.create(account=northwind, user=actor, role=actor_role)
+    Membership.objects.create(account=northwind, user=person, role=role)
+    if may:
+        leaving.remove(membership=membership_of(person), actor=actor, now=now)
+    else:
+        with pytest.raises(NotAllowed):
+            leaving.remove(membership=membership_of(person), actor=actor, now=now)
+    assert Membership.objects.filter(user=person).exists() is not may
+
+
+def test_the_page_takes_a_click_and_no_visit(northwind: Account, ada: User, now: datetime) -> None:
+    client = sign_in(ada)
+    path = "/accounts/northwind/leave/"
+    assert client.get(path).status_code == 200
+    assert Membership.objects.filter(user=ada).exists()
+    assert client.post(path)["Location"] == "/"
+    assert not Membership.objects.filter(user=ada).exists()
+    assert is_in(client)
+    assert client.get(path).status_code == 404
