@@ -28,7 +28,10 @@ class GateMiddleware(AuthenticationMiddleware):
         if not hasattr(request, "session"):
             raise ImproperlyConfigured("GateMiddleware needs SessionMiddleware before it.")
         request.session.reader = reader.read_session  # type: ignore[attr-defined]
-        request.user = SimpleLazyObject(lambda: visitor.of(request).user)  # type: ignore[assignment]
+        if request.session.session_key is None:
+            request.user = AnonymousUser()  # The browser sent no session: there is nothing to read.
+        else:
+            request.user = SimpleLazyObject(lambda: visitor.of(request).user)  # type: ignore[assignment]
         request.auser = _async_user(request)
         request.ended = request.obligation = None  # type: ignore[attr-defined]
         request.pending = request.pending_user = None  # type: ignore[attr-defined]
@@ -38,6 +41,10 @@ class GateMiddleware(AuthenticationMiddleware):
     ) -> HttpResponse | None:
         purpose = purposes.purpose_of(view)
         if purpose is Purpose.MACHINE:
+            return None
+        # Every answer from here on depends on the cookie, its absence too: caches must be told.
+        request.session.accessed = True
+        if purpose is Purpose.OPEN and request.session.session_key is None:
             return None
         return gate.answer(
             request, purpose=purpose, fresh=purposes.freshness_of(view), now=timezone.now()
