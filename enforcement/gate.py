@@ -69,7 +69,8 @@ def _answer_ended(
     if purpose is Purpose.ENROLMENT and asking.ended is EndReason.DEADLINE:
         kept = setup_note.read(request.session, now=now)
         if kept is not None and asking.person is not None:
-            pending = entrance.demote(request, asking, mailbox_proved=kept.mailbox_proved, now=now)
+            proved = kept.proves(asking.person)
+            pending = entrance.demote(request, asking, mailbox_proved=proved, now=now)
             return _answer_pending(request, pending, purpose, now=now)
     ended = _reason(request, asking, now=now)
     if purpose is Purpose.OPEN:

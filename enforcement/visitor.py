@@ -139,7 +139,11 @@ def _unfitting(
     ):
         auth.get_user(request)
         return read(request, now=now)
-    return Visitor(person, state, None, EndReason(person.ended_reason or EndReason.PASSWORD))
+    reason = EndReason(person.ended_reason or EndReason.PASSWORD)
+    # A deadline leaves the hash alone: a new password or a sign-out everywhere came before it. To
+    # a set-up under way, a deadline would open the door that those have shut.
+    ended = EndReason.PASSWORD if reason is EndReason.DEADLINE else reason
+    return Visitor(person, state, None, ended)
 
 
 def _over(person: User, state: SessionState, *, now: datetime) -> EndReason | None:

@@ -27,7 +27,12 @@ class SetupNote:
     attempt: str
     begun_at: datetime
     mailbox_proved: bool = False
+    mailbox_nonce: str = ""  # of the mailbox that was proved: another address is another mailbox
     next: str = ""  # where a signed-in person was on the way to
+
+    def proves(self, user: User) -> bool:
+        """Whether the mailbox that ``user`` has now was proved in this set-up."""
+        return self.mailbox_proved and self.mailbox_nonce == user.mailbox_nonce
 
 
 def read(session: SessionBase, *, now: datetime) -> SetupNote | None:
@@ -47,7 +52,8 @@ def of(request: HttpRequest, user: User, *, now: datetime) -> SetupNote:
     """Return the set-up that this browser is in, beginning one if there is none."""
     note = read(request.session, now=now)
     if note is not None and note.user_id == user.pk:
-        return note
+        proved = note.proves(user)
+        return replace(note, mailbox_proved=proved, mailbox_nonce=user.mailbox_nonce)
     pending: Pending | None = getattr(request, "pending", None)
     if pending is not None:
         return SetupNote(
@@ -61,6 +67,7 @@ def of(request: HttpRequest, user: User, *, now: datetime) -> SetupNote:
         attempt=secrets.token_urlsafe(16),
         begun_at=now,
         mailbox_proved=signin.link_proves(request, user, now=now),
+        mailbox_nonce=user.mailbox_nonce,
     )
     _write(request.session, note)
     return note
