@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
@@ -17,7 +18,7 @@ from accounts.models import EndReason, Membership, Session, User
 from enforcement import passes
 from enforcement.decision import Step, decide
 from enforcement.models import Pass, Policy
-from enforcement.notices import CHUNK, members_of
+from enforcement.notices import CHUNK, Outcome, members_of, outcome_of
 from enforcement.standing import standings
 
 logger = logging.getLogger(__name__)
@@ -88,22 +89,26 @@ def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
 
 
 def _with_session(people: Iterable[User], *, now: datetime) -> list[User]:
-    """Return those of ``people`` who are signed in somewhere."""
+    """Return those of ``people`` who are signed in somewhere; an idle session is over already."""
     by_key = {person.pk: person for person in people}
     living = Session.objects.filter(
-        user_id__in=list(by_key), stamp=F("user__stamp"), expire_date__gt=now
+        user_id__in=list(by_key),
+        stamp=F("user__stamp"),
+        expire_date__gt=now,
+        seen_at__gt=now - settings.SESSION_IDLE,
     ).exclude(method="sso")
     return [by_key[key] for key in sorted(set(living.values_list("user_id", flat=True))) if key]
 
 
 def _tell_owners(policy: Policy, *, now: datetime) -> None:
-    """Tell the owners how it came out."""
-    done, missing = 0, []
+    """Tell the owners how it came out; who is on a pass was not signed out."""
+    done, signed_out, missing = 0, 0, []
     for person, standing in members_of(policy):
-        if standing.has_device and standing.pass_until is None:
+        if outcome_of(standing, now=now) is Outcome.READY:
             done += 1
         else:
             missing.append(person.get_full_name())
+            signed_out += decide(standing, now=now).is_due
     owners = Membership.objects.owners().filter(account=policy.account_id).select_related("user")
     mail.owe_many(
         mail.prepared(
@@ -117,7 +122,7 @@ def _tell_owners(policy: Policy, *, now: datetime) -> None:
                 "policy": policy.pk,
                 "deadline": policy.deadline.isoformat(),
                 "done": done,
-                "signed_out": len(missing),
+                "signed_out": signed_out,
                 "names": missing[:20],
             },
             now=now,
