@@ -11,6 +11,7 @@ from accounts.models import Account, Notice
 from accounts.reach import person_of
 from enforcement import report
 from enforcement.models import Pass, PassRequest, Policy
+from enforcement.passes import without_strangers
 from enforcement.report import ShownPolicy
 
 SHOWN = 50
@@ -53,9 +54,10 @@ def of(request: HttpRequest, *, now: datetime) -> Desk:
         passes = passes.filter(user__memberships__account__in=binding).distinct()
         windows = windows.none()  # an owner's are told with the account itself
         failed = failed.filter(account_id__in=accounts)
+    asked = list(requests.select_related("user", "endorsed_by").order_by("asked_at")[:SHOWN])
     return Desk(
         is_support=is_support(request),
-        requests=list(requests.select_related("user", "endorsed_by").order_by("asked_at")[:SHOWN]),
+        requests=asked if is_support(request) else without_strangers(asked, accounts),
         passes=_running(passes, now=now),
         windows=list(windows.select_related("account").order_by("deadline")[:SHOWN]),
         owned=[

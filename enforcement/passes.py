@@ -3,10 +3,13 @@
 Granting and revoking take the lock of the person's row, as enrolment and every code do.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import audit, sessions
 from accounts.audit import Event
@@ -194,6 +197,23 @@ def ask_for_pass(*, user: User, message: str, now: datetime) -> PassRequest:
     pass_mails.tell_asked(asked, now=now)
     audit.record(Event.PASS_ASKED, actor=user, subject=user, now=now)
     return asked
+
+
+def without_strangers(
+    requests: Iterable[PassRequest], accounts: QuerySet[Any] | Iterable[Any]
+) -> list[PassRequest]:
+    """Return ``requests`` as the managers of ``accounts`` may see them.
+
+    Who vouched as an admin of another account, and in which words, is that account's business.
+    """
+    found = list(requests)
+    vouching = {asked.endorsed_by_id for asked in found if asked.endorsed_by_id}
+    members = Membership.objects.filter(account__in=accounts, user__in=vouching)
+    known = set(members.values_list("user", flat=True)) if vouching else set()
+    for asked in found:
+        if asked.endorsed_by_id not in known:
+            asked.endorsed_by, asked.endorsement = None, ""
+    return found
 
 
 @transaction.atomic

@@ -76,7 +76,7 @@ def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
         words=WORDS[obligation.step] if for_support else "",
         until_told=overview.told_to(viewer, until) if until else "",
         memberships=list(_memberships(person, viewer)),
-        asked=_asked(person) if is_bound_here else None,
+        asked=_asked(person, viewer) if is_bound_here else None,
         active=passes.open_pass(person) if is_bound_here else None,
         actions=_actions(person, viewer, now=now),
         devices=_devices(person) if for_support else [],
@@ -92,9 +92,12 @@ def _memberships(person: User, viewer: User) -> QuerySet[Membership]:
     return found if viewer.is_bound_staff else found.filter(account__in=owned_accounts(viewer))
 
 
-def _asked(person: User) -> PassRequest | None:
+def _asked(person: User, viewer: User) -> PassRequest | None:
     open_requests = PassRequest.objects.filter(user=person, closed_at=None)
-    return open_requests.select_related("endorsed_by").first()
+    found = list(open_requests.select_related("endorsed_by")[:1])
+    if not viewer.is_bound_staff:
+        found = passes.without_strangers(found, owned_accounts(viewer))
+    return found[0] if found else None
 
 
 def _binding(person: User) -> list[str]:

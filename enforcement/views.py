@@ -137,11 +137,13 @@ def member_pass(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         )
         messages.success(request, "Support has your request.")
         return redirect("account", slug)
+    open_requests = PassRequest.objects.filter(user=membership.user, closed_at=None)
+    found = passes.without_strangers(open_requests.select_related("endorsed_by"), [acting.account])
     context = {
         "account": acting.account,
         "member": membership,
         "form": form,
-        "asked": PassRequest.objects.filter(user=membership.user, closed_at=None).first(),
+        "asked": found[0] if found else None,
         "running": passes.open_pass(membership.user),
     }
     return render(request, "enforcement/member_pass.html", context)
