@@ -165,15 +165,16 @@ def roles(dora: Enrolled, northwind: Account, owner: User) -> dict[str, Client]:
     """Return a browser for each role; nobody but the last two is support."""
     other = make_user("foreign@solo.example")
     make_account("solo", owner=other)
-    admin = enrolled_person(email="admin@northwind.example")
-    Membership.objects.create(account=northwind, user=admin.user, role=Role.ADMIN)
-    member = enrolled_person(email="member@northwind.example")
-    Membership.objects.create(account=northwind, user=member.user)
+    admin, member = make_user("admin@northwind.example"), make_user("member@northwind.example")
+    for person, role in ((admin, Role.ADMIN), (member, Role.MEMBER)):
+        Membership.objects.create(
+            account=northwind, user=person, role=role, joined_at=northwind.created_at
+        )
     return {
         "nobody": browser(),
         "self": sign_in_with_code(dora),
-        "member": sign_in_with_code(member),
-        "admin": sign_in_with_code(admin),
+        "member": sign_in(member),
+        "admin": sign_in(admin),
         "foreign owner": sign_in(other),
         "owner": sign_in(owner),
         "support": support_browser(),
