@@ -1,9 +1,10 @@
 """The pages of this app."""
 
+from django.conf import settings
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from enforcement import invitation_views, views
+from enforcement import invitation_views, styleguide, views
 
 urlpatterns: list[URLPattern] = [
     path("login/continue/", views.continue_sign_in, name="continue"),
@@ -19,3 +20,10 @@ urlpatterns: list[URLPattern] = [
     path("pass/end/", views.pass_end, name="pass_end"),
     path("pass/<int:pk>/end/", views.member_pass_end, name="member_pass_end"),
 ]
+
+if settings.LOCAL_PAGES:
+    urlpatterns += [
+        path("styleguide/", styleguide.parts, name="styleguide"),
+        path("styleguide/mail/", styleguide.mails, name="styleguide_mail"),
+        path("styleguide/mail/<slug:name>/", styleguide.mail_html, name="styleguide_mail_html"),
+    ]

@@ -11,8 +11,15 @@ Tests that must share a process, such as those of one expensive server, name a g
 ``@pytest.mark.xdist_group("browser")``; browser tests are grouped here.
 """
 
+import re
+from typing import Any
+
 import pytest
 from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template import engines
+
+from accounts import mail
 
 pytest_plugins = ["tests.services.fixtures"]
 
@@ -32,3 +39,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(autouse=True)
+def no_mail_lacks_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every mail that any test builds must have been given all that its templates print."""
+    build, engine = mail.build, engines["django"].engine  # type: ignore[attr-defined]
+
+    def build_strictly(*args: Any, **kwargs: Any) -> EmailMultiAlternatives:
+        engine.string_if_invalid = "(missing: %s)"
+        try:
+            message = build(*args, **kwargs)
+        finally:
+            engine.string_if_invalid = ""
+        parts = [message.subject, message.body, *(content for content, _ in message.alternatives)]
+        lacking = re.findall(r"\(missing: [^)]*\)", "".join(map(str, parts)))
+        assert not lacking, f"{args[1].name} lacks {lacking}"
+
+        return message
+
+    monkeypatch.setattr(mail, "build", build_strictly)

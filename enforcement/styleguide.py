@@ -1,0 +1,138 @@
+"""Parts and mails to look at; routed with ``LOCAL_PAGES`` alone."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from csp.decorators import csp_update
+from django import forms
+from django.core.mail import EmailMultiAlternatives
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts import mail
+from accounts.mail import Kind
+from accounts.purposes import Purpose, serves
+from enforcement.context import Banner
+
+HOUR = timedelta(hours=1)
+
+
+class SampleForm(forms.Form):
+    """One of each field that the pages use, one of them with an error."""
+
+    code = forms.CharField(
+        label="Code",
+        help_text="Six digits.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+    )
+    method = forms.ChoiceField(
+        label="How do you want to get your codes?",
+        choices=[("app", "Authenticator app"), ("text", "Text message")],
+        widget=forms.RadioSelect,
+    )
+    message = forms.CharField(
+        label="What happened?", required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    saved = forms.BooleanField(label="I have saved my backup codes")
+
+
+def sample_context(*, now: datetime) -> dict[str, Any]:
+    """Return every value that any mail asks for, as its row would hold it."""
+    return {
+        "account": "Northwind Films",
+        "slug": "northwind",
+        "policy": 0,
+        "pass": 0,
+        "actor_name": "Olivia Owner",
+        "member_name": "Ada",
+        "member_email": "ada@northwind.example",
+        "inviter": "Olivia Owner",
+        "deadline": (now + 24 * HOUR).isoformat(),
+        "until": (now + 24 * HOUR).isoformat(),
+        "expires": (now + 7 * 24 * HOUR).isoformat(),
+        "ended": now.isoformat(),
+        "at": now.isoformat(),
+        "reason": "Her phone fell into the sea.",
+        "message": "My phone fell into the sea, and the codes were on it.",
+        "trouble": "the text service refused us.",
+        "addresses": ["ben@northwind.example"],
+        "names": ["Ben", "Chloe"],
+        "must_act": 4,
+        "ready": 2,
+        "done": 4,
+        "signed_out": 2,
+        "left": 3,
+        "few": True,
+        "is_on": True,
+        "has_device": True,
+        "method": "authenticator app",
+        "role": "Admin",
+        "old_role": "Member",
+        "old_address": "ada@personal.example",
+        "new_address": "ada@northwind.example",
+        "address": "192.0.2.7",
+        "agent": "Firefox on Linux",
+    }
+
+
+def sample_mail(kind: Kind, *, now: datetime) -> EmailMultiAlternatives:
+    """Return a mail of ``kind`` as Ada would get it; its links lead nowhere."""
+    notice = mail.prepared(
+        kind.name,
+        to="ada@northwind.example",
+        occasion="sample",
+        context=sample_context(now=now),
+        now=now,
+    )
+    notice.pk = 0
+    here = mail.absolute("/styleguide/mail/")
+    links = dict.fromkeys(("setup_url", "url", "revoke_url", "account_url", "not_me_url"), here)
+    made_up = {**links, "code": "012345", "person_name": "Ada"}
+    return mail.build(notice, replace(kind, values=lambda *_: made_up), now=now)
+
+
+def html_of(message: EmailMultiAlternatives) -> str:
+    content, _ = message.alternatives[0]
+    return str(content)
+
+
+@serves(Purpose.OPEN)
+@require_safe
+def parts(request: HttpRequest) -> HttpResponse:
+    """Show each part of the pages once."""
+    now = timezone.now()
+    form = SampleForm(data={"code": "12345", "method": "app", "saved": "on"})
+    form.add_error("code", "A code has six digits.")
+    banners = [
+        Banner(kind="window", url="#", until=now + HOUR, accounts=("Northwind Films",)),
+        Banner(kind="pass", url="#", until=now + HOUR),
+        Banner(kind="codes", url="#"),
+    ]
+    codes = ["RRE97E-7HHKMW-77PRYR", "QRJXAR-G9ACD7-7JJYTY"]
+    outcomes = ["ready", "exempt", "on_pass", "must_act", ""]
+    context = {"form": form, "banners": banners, "codes": codes, "outcomes": outcomes, "now": now}
+    return render(request, "enforcement/styleguide.html", context)
+
+
+@serves(Purpose.OPEN)
+@require_safe
+def mails(request: HttpRequest) -> HttpResponse:
+    """List every kind of mail with its text; each links to its HTML part."""
+    now = timezone.now()
+    kinds = sorted(mail.registered(), key=lambda kind: (kind.app, kind.name))
+    shown = [(kind.name, sample_mail(kind, now=now)) for kind in kinds]
+    return render(request, "enforcement/styleguide_mail.html", {"mails": shown})
+
+
+@serves(Purpose.OPEN)
+@csp_update({"style-src": ["'self'", "'unsafe-inline'"]})  # type: ignore[arg-type]
+@require_safe
+def mail_html(request: HttpRequest, name: str) -> HttpResponse:
+    """Show the HTML part of one mail; a mail carries its own style."""
+    kind = next((kind for kind in mail.registered() if kind.name == name), None)
+    if kind is None:
+        raise Http404
+    return HttpResponse(html_of(sample_mail(kind, now=timezone.now())))
