@@ -12,13 +12,24 @@ def _reset_link(notice: Notice, now: datetime) -> dict[str, Any]:
     return {"url": passwords.reset_link(notice.user)} if notice.user else {}
 
 
+def _still_theirs(notice: Notice, now: datetime) -> bool:
+    """The mail may wait for hours: by then its address may be the person's no more."""
+    return notice.user is not None and notice.user.email == notice.recipient
+
+
 def _address_link(notice: Notice, now: datetime) -> dict[str, Any]:
     return {"url": addresses.link_of(notice)}
 
 
 APP = "accounts"
 register(
-    Kind(name="password_reset", app=APP, values=_reset_link, is_private=True),
+    Kind(
+        name="password_reset",
+        app=APP,
+        still_owed=_still_theirs,
+        values=_reset_link,
+        is_private=True,
+    ),
     Kind(name="password_changed", app=APP, is_private=True, offers_not_me=True),
     Kind(name="address_confirm", app=APP, values=_address_link, is_private=True),
     Kind(name="address_confirm_old", app=APP, values=_address_link, is_private=True),

@@ -38,6 +38,9 @@ def _setup_link(notice: Notice, now: datetime) -> dict[str, Any]:
     """The link that proves the mailbox: made here, so that no row or task holds its token."""
     if notice.user is None:
         return {}
+    if notice.user.email != notice.recipient:
+        # The address changed since the mail was owed: the old mailbox proves nothing any more.
+        return {"setup_url": absolute(reverse("setup"))}
     return {"setup_url": mailbox.make_link(notice.user, now=now)}
 
 
