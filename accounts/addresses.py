@@ -158,7 +158,7 @@ def confirm(*, change: Change, now: datetime) -> bool:
     :raises NotChangeable: if the change is over, or the new address is somebody's meanwhile.
     :raises accounts.moving.NotMovable: if the membership can't move there.
     """
-    user = User.objects.select_for_update().get(pk=change.user.pk)
+    user = User.objects.select_for_update(no_key=True).get(pk=change.user.pk)
     # Asked again under the lock: a newer change voids both mails of this one, and a void mail of
     # the old mailbox must never be taken for its word.
     mine = Notice.objects.filter(pk=change.notice.pk, objected_at=None)

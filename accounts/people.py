@@ -38,6 +38,8 @@ def delete(*, user: User, now: datetime) -> None:
 
     :raises accounts.memberships.LastOwner: while an account would be left without an owner.
     """
+    # The person's lock first and the audit's last, as for every code that is redeemed.
+    User.objects.select_for_update().get(pk=user.pk)
     _check_owners_remain(user)
     audit.record(Event.PERSON_DELETED, actor=user, subject=user, now=now)
     user.delete()

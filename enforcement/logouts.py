@@ -51,7 +51,7 @@ def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
     either holds the lock and is seen as enrolled, or waits and goes on under the new stamp.
     """
     people = User.objects.filter(pk__in=keys)
-    list(people.select_for_update().order_by("pk").values_list("pk"))
+    list(people.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     overdue = [
         person
         for person, standing in standings(people)

@@ -178,7 +178,7 @@ def _close(active: Pass, how: Closing, *, by: User | None, now: datetime) -> Non
 
 
 def _locked(user: User) -> User:
-    return User.objects.select_for_update().get(pk=user.pk)
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 @transaction.atomic

@@ -53,7 +53,7 @@ def reset(*, user: User, actor: User, reason: str, now: datetime) -> None:
     """
     if not reason.strip():
         raise NotAllowed("Give a reason.")
-    user = User.objects.select_for_update().get(pk=user.pk)
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     passes.settle_pass(user=user, now=now)
     user.refresh_from_db()
     check_resettable(user=user, actor=actor, now=now)
