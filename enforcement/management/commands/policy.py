@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import Account, Invitation, User
-from enforcement import policies, report
+from enforcement import policies, report, switching
 from enforcement.management import reading
 
 
@@ -32,9 +32,16 @@ class Command(BaseCommand):
 
 
 def _switch(account: Account, action: str, actor: User | None) -> None:
-    switch = policies.switch_on if action == "on" else policies.switch_off
+    reason, now = "at the command line", timezone.now()
     try:
-        switch(account=account, actor=actor, reason="at the command line", now=timezone.now())
+        if actor is not None:
+            switching.switch(
+                account=account, is_on=action == "on", actor=actor, reason=reason, now=now
+            )
+        elif action == "on":
+            policies.switch_on(account=account, actor=None, reason=reason, now=now)
+        else:
+            policies.switch_off(account=account, actor=None, reason=reason, now=now)
     except policies.NotSwitchable as error:
         raise CommandError(str(error)) from None
 
