@@ -63,7 +63,8 @@ def held_by(request: HttpRequest) -> list[Hold]:
     holds = [_hold(policy.account) for policy in binding_accounts(person)]
     if pending.invitation is None:
         return holds
-    joining = Invitation.objects.open().filter(pk=pending.invitation).select_related("account")
+    joining = Invitation.objects.open().filter(pk=pending.invitation, email=person.email)
+    joining = joining.select_related("account")
     return holds + [Hold(invitation.account.name) for invitation in joining]
 
 
