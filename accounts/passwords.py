@@ -35,12 +35,21 @@ def reset_link(user: User) -> str:
     return mail.absolute(reverse("password_reset_confirm", args=[uid, token]))
 
 
+class LinkUsed(Exception):
+    """The mailed link was used since it was looked at."""
+
+
 @transaction.atomic
 def reset_password(*, user: User, password: str, now: datetime) -> None:
     """Set a password that was chosen through a mailed link; every session ends.
 
     It also lifts the day's limit of failed codes: whoever reads the mailbox is no guesser.
+
+    :raises LinkUsed: if the password is no longer the one that the link was checked against.
     """
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    if (locked.password, locked.email) != (user.password, user.email):
+        raise LinkUsed
     user.password_reset_at = now
     _set(user, password, EndReason.PASSWORD)
     user.save(update_fields=["password_reset_at"])

@@ -108,7 +108,14 @@ class ResetConfirmView(PasswordResetConfirmView):
     def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
         now = timezone.now()
         user = form.user
-        passwords.reset_password(user=user, password=form.cleaned_data["new_password1"], now=now)
+        try:
+            passwords.reset_password(
+                user=user, password=form.cleaned_data["new_password1"], now=now
+            )
+        except passwords.LinkUsed:
+            # The same page as for any link that no longer works.
+            self.validlink = False
+            return self.render_to_response(self.get_context_data(form=None))
         self.request.session.flush()
         return HttpResponseRedirect(str(self.success_url))
 
