@@ -17,6 +17,7 @@ from accounts.purposes import Purpose, serves
 from enforcement import joining, policies
 
 TEMPLATE = "enforcement/invitation.html"
+MOST_DIGITS = 18  # of a 64-bit key
 
 
 @serves(Purpose.OPEN)
@@ -125,7 +126,7 @@ def invitation_continue(request: HttpRequest) -> HttpResponse:
         return redirect("home")
     asked = request.GET.get("invitation") or request.session.get("invitation") or 0
     waiting = Invitation.objects.open().filter(email=person.email, expires_at__gt=now)
-    number = int(asked) if str(asked).isdecimal() else 0
+    number = int(asked) if str(asked).isdecimal() and len(str(asked)) <= MOST_DIGITS else 0
     found = waiting.filter(pk=number).select_related("account", "invited_by").first()
     if found is None:
         return _already_in(request, person, number)
