@@ -50,9 +50,7 @@ def plain_session(engine: str) -> str:
     return str(session.session_key)
 
 
-def caller(
-    handler: WSGIHandler, *, path: str, cookie: str, expected: str
-) -> Callable[[], None]:
+def caller(handler: WSGIHandler, *, path: str, cookie: str, expected: str) -> Callable[[], None]:
     """Return a function that makes one request; ``expected`` begins its status, or is its body."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "GET",
@@ -74,9 +72,10 @@ def caller(
         environ["HTTP_COOKIE"] = cookie
     status = ""
 
-    def start(given: str, *args: Any) -> None:
+    def start(given: str, *args: Any) -> Callable[[bytes], object]:
         nonlocal status
         status = given
+        return len  # WSGI's write(), which nobody calls
 
     def call() -> None:
         response = handler({**environ, "wsgi.input": io.BytesIO()}, start)

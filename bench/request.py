@@ -40,7 +40,10 @@ def calls(engine: str) -> dict[str, tuple[Callable[[], None], Callable[[], None]
     name = settings.SESSION_COOKIE_NAME
     now = timezone.now()
     base = handlers.caller(
-        plain, path="/trivial/", cookie=f"{name}={handlers.plain_session(engine)}", expected="signed in"
+        plain,
+        path="/trivial/",
+        cookie=f"{name}={handlers.plain_session(engine)}",
+        expected="signed in",
     )
     found = {}
     with people.cheap_backup_codes():
@@ -87,3 +90,16 @@ def _queries(call: Callable[[], None]) -> int:
     with context as captured:
         call()
     return len(captured)
+
+
+def report(*, rounds: int, is_binding: bool) -> bool:
+    """Print the table; return whether a goal is missed."""
+    rows = measured(rounds=rounds, is_binding=is_binding)
+    print("  state                     queries (plain)     us   x plain    goal")
+    for row in rows:
+        goal = f"<= {row.goal:.2f}" if row.goal is not None else "-"
+        print(
+            f"  {row.state:25} {row.queries:7} ({row.plain_queries}) {row.microseconds:10.0f}"
+            f" {row.ratio:9.2f} {goal:>7}{'  MISSED' if row.is_missed else ''}"
+        )
+    return any(row.is_missed for row in rows)

@@ -8,5 +8,5 @@ class PlainUser(AbstractUser):
     """Stock in everything that a request reads."""
 
     # Django's own names are taken by the product's user.
-    groups = models.ManyToManyField(Group, related_name="+")
-    user_permissions = models.ManyToManyField(Permission, related_name="+")
+    groups = models.ManyToManyField(Group, related_name="+")  # type: ignore[assignment]
+    user_permissions = models.ManyToManyField(Permission, related_name="+")  # type: ignore[assignment]
