@@ -63,7 +63,11 @@ PURPOSES = {
     "health_ready": "MACHINE",
     "metrics": "MACHINE",
     "twilio_status": "MACHINE",
-    "outbox": "OPEN",  # routed by local settings alone
+    # Routed by local settings alone:
+    "outbox": "OPEN",
+    "styleguide": "OPEN",
+    "styleguide_mail": "OPEN",
+    "styleguide_mail_html": "OPEN",
 }
 
 
