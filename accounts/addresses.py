@@ -63,7 +63,8 @@ def ask(
     """Mail the new mailbox (and the old one where no factor was given) to confirm the change.
 
     With ``membership`` only that one moves to ``email``, which may be a sign-in already. Else the
-    address changes everywhere; whether it is somebody's already is never told, and nothing happens.
+    address changes everywhere; whether it is somebody's already is never told: the mail to it is
+    dropped, and waited for in vain.
 
     :raises NotChangeable: if it is the address already.
     """
@@ -77,8 +78,6 @@ def ask(
         after={"to": keys.pseudonym(email)},
         now=now,
     )
-    if membership is None and User.objects.filter(email=email).exists():
-        return
     change_id = random_value()
     context = {
         "old_address": user.email,
@@ -118,6 +117,14 @@ def awaited(user: User, *, now: datetime) -> list[str]:
         kind__in=KINDS, context__user=user.pk, objected_at=None, created_at__gt=now - LIFE
     )
     return list(waiting.values_list("recipient", flat=True))
+
+
+def may_be_asked(notice: Notice, now: datetime) -> bool:
+    """Whether the mailbox of ``notice`` may be asked; not where somebody else signs in with it."""
+    if notice.context.get("membership") is not None:
+        return True
+    others = User.objects.filter(email=notice.context["new_address"])
+    return not others.exclude(pk=notice.context["user"]).exists()
 
 
 def link_of(notice: Notice) -> str:

@@ -31,7 +31,14 @@ register(
         is_private=True,
     ),
     Kind(name="password_changed", app=APP, is_private=True, offers_not_me=True),
-    Kind(name="address_confirm", app=APP, values=_address_link, is_private=True),
+    Kind(
+        name="address_confirm",
+        app=APP,
+        still_owed=addresses.may_be_asked,
+        values=_address_link,
+        is_private=True,
+    ),
+    # The old mailbox is asked in any case: that no mail comes would tell of the new address.
     Kind(name="address_confirm_old", app=APP, values=_address_link, is_private=True),
     Kind(name="address_changed", app=APP, is_private=True, offers_not_me=True),
     Kind(name="membership_moved", app=APP, is_private=True, offers_not_me=True),

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import addresses, objections, passwords, sessions
+from accounts import addresses, mail, objections, passwords, sessions
 from accounts.addresses import NotChangeable
 from accounts.models import Notice, User
+from tests.enforcement.kit import sign_in
 from tests.factories import make_user
-from tests.journeys.clock import START
+from tests.journeys.clock import START, Clock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -92,3 +93,20 @@ def test_a_change_is_confirmed_under_keys_that_were_rotated(victim: User, settin
     found = addresses.find(token_of(notice), now=START)
     assert found is not None
     assert addresses.confirm(change=found, now=START)
+
+
+def test_a_new_address_that_is_taken_is_awaited_like_any_other(
+    victim: User, clock: Clock, mailoutbox: list[Any]
+) -> None:
+    """S58: who changes the own address learns of no other sign-in, and nobody else is mailed."""
+    client = sign_in(make_user("bob@here.example"))
+    seen = []
+    for email in (VICTIM, ELSEWHERE):
+        assert client.post("/settings/email/", {"email": email}).status_code == 302
+        seen.append(client.get("/settings/email/").content.decode().replace(email, "address"))
+        client.get("/")
+        clock.forward(seconds=1)
+    assert "We sent a mail" in seen[0]
+    assert seen[0].count("notice") == seen[1].count("notice")
+    mail.send_due(now=clock.now)
+    assert VICTIM not in [to for each in mailoutbox for to in each.to]
