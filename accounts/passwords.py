@@ -1,6 +1,6 @@
 """Change and reset a password. A reset never signs in and never skips a second factor."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
@@ -8,24 +8,39 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from accounts import audit, mail
+from accounts import audit, keys, mail
 from accounts.audit import Event
 from accounts.emails import canonical_email
-from accounts.models import EndReason, User, random_value
+from accounts.models import EndReason, Notice, User, random_value
 
+KIND = "password_reset"
 WAIT_MINUTES = 2
+UNKNOWN_KEPT = timedelta(days=1)
 
 
 @transaction.atomic
 def ask_for_reset(*, email: str, now: datetime) -> None:
-    """Owe the reset mail to whoever has ``email``; the same work and answer for an unknown one."""
-    user = User.objects.filter(email=canonical_email(email), is_active=True).first()
-    if user is None:
-        return
+    """Owe the reset mail to whoever has ``email``.
+
+    The same is written for an unknown address, whose mail the worker drops: how long the answer
+    takes tells nobody who has a sign-in here.
+    """
+    email = canonical_email(email)
+    user = User.objects.filter(email=email, is_active=True).first()
     # One mail for each span of some minutes, however often the button is pressed.
     span = int(now.timestamp()) // (60 * WAIT_MINUTES)
-    mail.owe("password_reset", to=user, occasion=f"span:{span}", now=now)
-    audit.record(Event.PASSWORD_RESET_ASKED, subject=user, now=now)
+    occasion = f"span:{span}"
+    if Notice.objects.filter(recipient=email, kind=KIND, occasion=occasion).exists():
+        return
+    mail.owe(KIND, to=user or email, occasion=occasion, now=now)
+    person = keys.pseudonym(email)
+    audit.record(Event.PASSWORD_RESET_ASKED, subject=user, after={"person": person}, now=now)
+
+
+def forget_unknown(*, now: datetime) -> None:
+    """Housekeeping: drop the rows of resets that were asked for addresses nobody has."""
+    asked = Notice.objects.filter(kind=KIND, user=None, created_at__lte=now - UNKNOWN_KEPT)
+    asked.exclude(state=Notice.State.OWED).delete()
 
 
 def reset_link(user: User) -> str:

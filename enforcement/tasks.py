@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import audit, sessions, throttle
+from accounts import audit, passwords, sessions, throttle
 from accounts.clock import is_trustworthy
 from enforcement import logouts, notices
 from twofactor import housekeeping
@@ -34,6 +34,7 @@ def forget_audit(*, now: datetime) -> None:
 HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     throttle.forget_old,
     sessions.forget_dead,
+    passwords.forget_unknown,
     housekeeping.forget_old,
     forget_audit,
 )
