@@ -235,6 +235,17 @@ def test_a_code_confirms_only_the_number_it_was_sent_to(
     ada.backup_codes()
 
 
+def test_the_same_number_once_more_leads_to_the_code_that_is_on_its_way(
+    ada: Browser, twilio_stand_in: Twilio
+) -> None:
+    ada.submit(SETUP_TEXT, phone=TYPED)
+    ada.follow("Change the number")
+    assert ada.submit(SETUP_TEXT, phone=TYPED).path == CONFIRM_TEXT
+    assert len(twilio_stand_in.messages) == 1
+    ada.submit(CONFIRM_TEXT, code=last_code(twilio_stand_in))
+    ada.backup_codes()
+
+
 REFUSALS = {
     21211: "The phone company does not know this number",
     21610: "This phone has asked for no more texts from us",

@@ -99,10 +99,18 @@ def _text_number(
         # It may arrive all the same: its code is good, and the next page takes it.
         messages.warning(request, texting.words(error))
     except texting.NOT_TEXTED as error:
-        form.add_error("phone", texting.words(error))
-        response = answers.page(request, "setup_text", {"form": form})
-        return texting.with_wait(response, error, now=now)
+        if not _has_live_code(user, device, attempt=attempt, now=now):
+            form.add_error("phone", texting.words(error))
+            response = answers.page(request, "setup_text", {"form": form})
+            return texting.with_wait(response, error, now=now)
+        # The same number once more: its code is on the way, and the next page takes it.
+        messages.warning(request, texting.words(error))
     return HttpResponseRedirect(reverse("setup_text_confirm"))
+
+
+def _has_live_code(user: User, device: SMSDevice, *, attempt: str, now: datetime) -> bool:
+    sent = live_code(user, purpose=SentCode.Purpose.SET_UP, attempt=attempt)
+    return sent is not None and sent.device_id == device.pk and now < sent.expires_at
 
 
 def _send(
