@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit, memberships
+from accounts import audit, memberships, sessions
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 
@@ -47,12 +47,13 @@ def delete(*, user: User, now: datetime) -> None:
 
 @transaction.atomic
 def deactivate(*, user: User, actor: User | None, now: datetime) -> None:
-    """Keep a person out; their sessions end with the next request.
+    """Keep a person out; every session ends, and stays ended should the person come back.
 
     :raises accounts.memberships.LastOwner: while an account would be left without an owner.
     """
     _check_owners_remain(user)
     User.objects.filter(pk=user.pk).update(is_active=False)
+    sessions.end_everything(user)
     audit.record(Event.PERSON_DEACTIVATED, actor=actor, subject=user, now=now)
 
 
