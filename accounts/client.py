@@ -23,7 +23,8 @@ def address_of(request: HttpRequest) -> str:
 
 def _valid(text: str) -> str:
     try:
-        parsed = ip_address(text)
+        # A zone ("fe80::1%eth0") names a port of this machine, and no client.
+        parsed = ip_address(text.partition("%")[0])
     except ValueError:
         return ""
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
