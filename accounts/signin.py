@@ -194,4 +194,5 @@ def safe_next(request: HttpRequest, url: str) -> str:
     stays = url_has_allowed_host_and_scheme(
         url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return url if stays and url.startswith("/") else reverse("home")
+    is_path = url.startswith("/") and not url.startswith(("//", "/\\"))
+    return url if stays and is_path else reverse("home")
