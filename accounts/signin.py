@@ -141,7 +141,10 @@ def begin(
 ) -> Pending:
     """Note that ``user`` passed the first step: a new session, a new CSRF token, nothing kept."""
     proved = link_proves(request, user, now=now)
-    invitation = invitation or request.session.get("invitation")
+    if proved:
+        # Whoever looked at an invitation days ago joins nothing by signing in now: the home page
+        # shows it, with the button that joins.
+        invitation = invitation or request.session.get("invitation")
     request.session.flush()
     rotate_token(request)
     url = safe_next(request, next_url)
