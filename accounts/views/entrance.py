@@ -105,6 +105,11 @@ class ResetConfirmView(PasswordResetConfirmView):
     success_url = reverse_lazy("password_reset_complete")
     post_reset_login = False
 
+    def get_user(self, uidb64: str) -> User | None:
+        """A link that was mailed before its person was deactivated opens nothing."""
+        found = super().get_user(uidb64)
+        return found if isinstance(found, User) and found.is_active else None
+
     def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
         now = timezone.now()
         user = form.user

@@ -1,0 +1,255 @@
+"""Changing and resetting a password: a reset never signs in, and its link is good once."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.core import mail as outgoing
+from django.test import Client
+from django.urls import reverse
+
+from accounts import mail, passwords, people
+from accounts.models import AuditEvent, Notice, User
+from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in, sign_in_with_code
+from tests.factories import PASSWORD, make_user
+from tests.journeys.clock import Clock
+
+pytestmark = pytest.mark.django_db
+
+NEW = "quite another password"
+
+
+def ask(email: str, client: Client | None = None) -> Any:
+    return (client or browser()).post("/password/reset/", {"email": email})
+
+
+def mailed_link(now: datetime) -> str:
+    outgoing.outbox.clear()
+    while mail.send_due(now=now):
+        continue
+    (message,) = [each for each in outgoing.outbox if "/password/reset/" in str(each.body)]
+    (path,) = set(
+        re.findall(r"http://testserver(/password/reset/[^\s]+/[^\s]+/)", str(message.body))
+    )
+    return str(path)
+
+
+def mailed(now: datetime) -> list[str]:
+    """Send what is owed; return who got a mail."""
+    outgoing.outbox.clear()
+    while mail.send_due(now=now):
+        continue
+    return [each.to[0] for each in outgoing.outbox]
+
+
+def choose(link: str, password: str = NEW, client: Client | None = None) -> Any:
+    """Open the link as a browser does, and send the form."""
+    client = client or browser()
+    page = client.get(link, follow=True)
+    if not page.redirect_chain:
+        return page
+    form = {"new_password1": password, "new_password2": password}
+    return client.post(page.redirect_chain[-1][0], form)
+
+
+@pytest.fixture
+def link(ada: User, clock: Clock) -> str:
+    ask(ada.email)
+    return mailed_link(clock.now)
+
+
+def test_a_reset_sets_the_password_and_signs_nobody_in(link: str, ada: User) -> None:
+    client = browser()
+    assert choose(link, client=client)["Location"] == "/password/reset/complete/"
+    assert not is_in(client)
+    ada.refresh_from_db()
+    assert ada.check_password(NEW)
+    assert AuditEvent.objects.filter(event="password_reset", subject_id=ada.pk).count() == 1
+    assert Notice.objects.filter(kind="password_changed", user=ada).count() == 1
+
+
+def test_a_reset_skips_no_second_factor(clock: Clock) -> None:
+    enrolled = enrolled_person()
+    ask(enrolled.user.email)
+    choose(mailed_link(clock.now))
+    client = browser()
+    answer = client.post("/login/", {"email": enrolled.user.email, "password": NEW})
+    assert answer["Location"] == "/login/verify/"
+    assert not is_in(client)
+
+
+def test_a_reset_ends_every_session(link: str, ada: User) -> None:
+    clients = [sign_in(ada) for _ in range(3)]
+    # A sign-in makes the link void: take one that is younger.
+    passwords.reset_password(
+        user=User.objects.get(pk=ada.pk), password=NEW, now=User.objects.get(pk=ada.pk).joined_at
+    )
+    assert not any(is_in(client) for client in clients)
+
+
+def test_a_link_is_good_once(link: str) -> None:
+    assert choose(link).status_code == 302
+    assert "new_password1" not in choose(link, "a third long password").content.decode()
+
+
+def test_a_link_lives_an_hour(link: str, ada: User, clock: Clock) -> None:
+    clock.forward(minutes=59, seconds=59)
+    assert browser().get(link).status_code == 302
+    clock.forward(seconds=2)
+    assert browser().get(link).status_code == 200
+    assert not User.objects.get(pk=ada.pk).check_password(NEW)
+
+
+@pytest.mark.parametrize("what", ["signed in", "new address", "new password", "deactivated"])
+def test_a_link_is_void_once_things_have_changed(
+    what: str, link: str, ada: User, clock: Clock
+) -> None:
+    clock.forward(minutes=1)
+    if what == "signed in":
+        sign_in(ada)
+    elif what == "new address":
+        User.objects.filter(pk=ada.pk).update(email="new@northwind.example")
+    elif what == "new password":
+        passwords.change_password(user=ada, password="a third long password", now=clock.now)
+    else:
+        people.deactivate(user=ada, actor=None, now=clock.now)
+    choose(link)
+    assert not User.objects.get(pk=ada.pk).check_password(NEW)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda link: link[:-2] + ("a" if link[-2] != "a" else "b") + "/",
+        lambda link: re.sub(r"reset/[^/]+/", "reset/OTk/", link),
+        lambda link: re.sub(r"reset/[^/]+/", "reset/%00/", link),
+        lambda link: re.sub(r"reset/[^/]+/", "reset/OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5/", link),
+        lambda link: re.sub(r"/[^/]+/$", "/set-password/", link),
+    ],
+)
+def test_an_altered_link_opens_nothing(alter: Any, link: str, ada: User, owner: User) -> None:
+    altered = alter(link)
+    answer = choose(altered)
+    assert answer.status_code in {200, 302}
+    for person in (ada, owner):
+        assert not User.objects.get(pk=person.pk).check_password(NEW)
+
+
+def test_a_weak_password_is_refused(link: str, ada: User) -> None:
+    for weak in ("short", "password1234", "adalovelace!", "ada@northwind.example"):
+        page = choose(link, weak)
+        assert page.status_code == 200, weak
+        assert page.context["form"].errors, weak
+    assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
+
+
+def test_the_token_leaves_the_address_before_the_page_is_shown(link: str) -> None:
+    page = browser().get(link, follow=True)
+    (to, _) = page.redirect_chain[-1]
+    assert to.endswith("/set-password/")
+    assert link.split("/")[-2] not in page.content.decode()
+
+
+def test_the_answer_is_the_same_for_every_address(ada: User, clock: Clock) -> None:
+    inactive = make_user()
+    people.deactivate(user=inactive, actor=None, now=clock.now)
+    answers = [
+        ask(email)
+        for email in (
+            ada.email,
+            "nobody@northwind.example",
+            inactive.email,
+            "ADA@NORTHWIND.EXAMPLE",
+        )
+    ]
+    assert {(answer.status_code, answer["Location"]) for answer in answers} == {
+        (302, "/password/reset/done/")
+    }
+    assert mailed(clock.now) == [ada.email]
+
+
+@pytest.mark.parametrize(
+    "email", ["ad\u0430@northwind.example", "ada@northw\u0131nd.example", "\ufb01@x.example"]
+)
+def test_an_address_that_looks_alike_gets_nobody_s_mail(
+    email: str, ada: User, clock: Clock
+) -> None:
+    make_user("fi@x.example")
+    ask(email)
+    assert mailed(clock.now) == []
+
+
+def test_the_button_pressed_often_is_one_mail(ada: User, clock: Clock) -> None:
+    for _ in range(5):
+        ask(ada.email)
+    assert Notice.objects.count() == 1
+
+
+def test_a_forged_host_is_in_no_mail(ada: User, clock: Clock) -> None:
+    Client(headers={"host": "localhost", "x-forwarded-host": "evil.example"}).post(
+        "/password/reset/", {"email": ada.email}
+    )
+    assert mailed_link(clock.now)
+    answer = Client(headers={"host": "evil.example"}).post("/password/reset/", {"email": ada.email})
+    assert answer.status_code == 400
+
+
+def test_whoever_has_no_password_yet_chooses_one(clock: Clock) -> None:
+    person = make_user(password=None)
+    ask(person.email)
+    choose(mailed_link(clock.now))
+    assert User.objects.get(pk=person.pk).check_password(NEW)
+
+
+def test_too_many_failures_from_an_address_stop_resets_too(ada: User, clock: Clock) -> None:
+    for _ in range(10):
+        browser().post("/login/", {"email": ada.email, "password": "wrong"})
+    answer = ask(ada.email)
+    assert answer.status_code == 429
+    assert answer["Retry-After"]
+
+
+# Changing.
+
+
+def change(client: Client, old: str = PASSWORD, new: str = NEW) -> Any:
+    form = {"old_password": old, "new_password1": new, "new_password2": new}
+    return client.post("/settings/password/", form)
+
+
+def test_a_change_keeps_this_browser_and_ends_the_others(ada: User, clock: Clock) -> None:
+    here, there = sign_in(ada), sign_in(ada)
+    key = here.session.session_key
+    assert change(here)["Location"] == "/settings/password/"
+    assert is_in(here)
+    assert here.session.session_key != key
+    assert not is_in(there)
+    assert AuditEvent.objects.filter(event="password_changed", actor_id=ada.pk).count() == 1
+
+
+def test_a_verified_browser_stays_verified(clock: Clock) -> None:
+    enrolled = enrolled_person()
+    here, there = sign_in_with_code(enrolled), browser()
+    there.cookies["gatehouse_session"] = here.cookies["gatehouse_session"].value
+    change(here)
+    assert is_in(here)
+    assert not is_in(there)
+
+
+def test_a_change_needs_the_old_password(ada: User, clock: Clock) -> None:
+    client = sign_in(ada)
+    page = change(client, old="wrong")
+    assert page.context["form"].errors["old_password"]
+    assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
+    assert is_in(client)
+
+
+def test_a_change_needs_proof_of_the_last_ten_minutes(ada: User, clock: Clock) -> None:
+    client = sign_in(ada)
+    clock.forward(minutes=10)
+    answer = change(client)
+    assert answer["Location"] == "/reauthenticate/?next=%2F"
+    assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
+    got = client.get(reverse("settings_password"))
+    assert got["Location"] == "/reauthenticate/?next=%2Fsettings%2Fpassword%2F"
