@@ -1,0 +1,67 @@
+"""The model check of `make proof`, in small, and that it would notice."""
+
+from typing import Any
+
+import pytest
+
+from accounts import sessions
+from accounts.models import User
+from bench.proof import model_check
+from bench.proof.histories import Difference
+from bench.proof.oracle import Answer
+from enforcement import decision, entrance, visitor
+from enforcement.standing import Facts
+
+pytestmark = pytest.mark.django_db
+
+# Without SSO every event that makes a device verify also ends the sessions it did not verify.
+OUT_OF_REACH = {Answer.CODE_NEEDED}
+
+
+def test_the_gate_agrees_with_the_rules_in_random_histories() -> None:
+    outcome = model_check.run(300)
+    assert outcome.histories == 300
+    assert set(outcome.answers) == set(Answer) - OUT_OF_REACH
+
+
+def renew_nothing(*args: Any, **kwargs: Any) -> int:
+    return 0
+
+
+def person_of_now(request: Any, pending: Any) -> User | None:
+    """As ``entrance.load_person``, but content with whatever stamp the person has by now."""
+    person = User.objects.filter(pk=pending.user_id, is_active=True).first()
+    request.pending_user = person
+    return person
+
+
+def never_ran_out(standing: Any, *, now: Any) -> Any:
+    return decision.decide(replaced(standing, pass_ran_out=False), now=now)
+
+
+def replaced(standing: Any, **values: Any) -> Any:
+    return decision.Standing(
+        **{name: values.get(name, getattr(standing, name)) for name in standing.__slots__}
+    )
+
+
+LEAKS = {
+    "a pass is revoked without renewing the stamp": (sessions, "renew_stamp", renew_nothing),
+    "a stale sign-in goes on under the stamp of now": (entrance, "load_person", person_of_now),
+    "a pass that ran out is forgotten at sign-in": (entrance, "decide", never_ran_out),
+    "signing out everywhere leaves the sessions": (sessions, "end_everything", renew_nothing),
+    "facts not asked for are taken for nothing": (
+        visitor,
+        "facts_of",
+        lambda person: Facts(has_device=False, due_at=None, pass_ran_out=False),
+    ),
+}
+
+
+@pytest.mark.parametrize(("module", "name", "leaky"), LEAKS.values(), ids=LEAKS)
+def test_the_model_check_finds(
+    module: Any, name: str, leaky: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, name, leaky)
+    with pytest.raises(Difference):
+        model_check.run(600)
