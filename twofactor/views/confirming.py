@@ -188,6 +188,7 @@ def _confirm(
     stamp_read = pending.stamp if pending else request.session["stamp"]
     try:
         confirmed = enrolment.confirm(given, stamp_read=stamp_read, now=now)
+        next_url = _go_in(request, confirmed.user, now=now)
     except CodeRejected as error:
         answers.explain(form, error, kind)
         again = _app_page if kind is Kind.NEW_APP else _phone_page
@@ -196,7 +197,6 @@ def _confirm(
         return answers.throttled(request, error, now=now)
     except enrolment.StartOver:
         return answers.start_over(request)
-    next_url = _go_in(request, confirmed.user, now=now)
     return codes_page(request, confirmed.codes, next_url=next_url)
 
 
