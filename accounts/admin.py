@@ -131,9 +131,9 @@ def _person(email: str | None, pseudonym: str) -> str:
 def _line(values: Any) -> str:
     if not isinstance(values, dict):
         return ""
-    return ", ".join(
-        f"{name}: {value}" for name, value in values.items() if value not in {None, ""}
-    )
+    # A value may be a list, which no set can be asked for.
+    told = {name: value for name, value in values.items() if value is not None and value != ""}
+    return ", ".join(f"{name}: {value}" for name, value in told.items())
 
 
 def _block(values: Any) -> SafeString:

@@ -134,5 +134,7 @@ def _check_rank(actor: User, membership: Membership, *, role: str = "") -> None:
     if acting is None and not actor.is_bound_staff:
         raise NotAllowed("Only owners and admins manage members.")
     touches_owner = Role.OWNER in {membership.role, role}
-    if touches_owner and not (actor.is_bound_staff or (acting and acting.is_owner)):
+    # Who is an admin here acts as one, staff of the site or not: nobody makes themselves an owner.
+    may_touch_owner = acting.is_owner if acting else actor.is_bound_staff
+    if touches_owner and not may_touch_owner:
         raise NotAllowed("Only an owner can change who owns the account.")
