@@ -4,7 +4,6 @@ A change under way is no row of its own: the notice that carries the link is. It
 the two addresses, its nonce makes the token, and its answer is the mark that it was used.
 """
 
-import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +17,7 @@ from accounts.models import EndReason, Membership, Notice, User, random_value
 
 LIFE = timedelta(hours=24)
 KINDS = ("address_confirm", "address_confirm_old")
-UNDER = "address-asked-under"  # label of a key
+LABEL, UNDER = "address", "address-asked-under"  # of keys
 
 
 class NotChangeable(Exception):
@@ -132,17 +131,20 @@ def link_of(notice: Notice) -> str:
 
 
 def _token(notice: Notice) -> str:
-    made = keys.mac("address", notice.pk, notice.nonce, notice.recipient)
-    return f"{notice.pk}-{made.hex()}"
+    return f"{notice.pk}-{keys.mac(LABEL, *_parts(notice)).hex()}"
+
+
+def _parts(notice: Notice) -> tuple[object, ...]:
+    return notice.pk, notice.nonce, notice.recipient
 
 
 def find(token: str, *, now: datetime) -> Change | None:
     """Return the change that ``token`` confirms, while it can be confirmed."""
-    number = token.partition("-")[0]
+    number, _, given = token.partition("-")
     if not number.isascii() or not number.isdigit() or len(number) > 18:
         return None
     notice = Notice.objects.filter(pk=int(number), kind__in=KINDS).first()
-    if notice is None or not hmac.compare_digest(_token(notice).encode(), token.encode()):
+    if notice is None or not keys.is_hex_mac(given, LABEL, *_parts(notice)):
         return None
     user = User.objects.filter(pk=notice.context["user"], is_active=True).first()
     if user is None or not _still_stands(notice, user):

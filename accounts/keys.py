@@ -55,6 +55,13 @@ def is_mac(given: bytes, label: str, *parts: object) -> bool:
     return any(hmac.compare_digest(given, made) for made in macs(label, *parts))
 
 
+def is_hex_mac(given: str, label: str, *parts: object) -> bool:
+    """The same for one written in hexadecimal, as links carry it."""
+    return any(
+        hmac.compare_digest(made.hex().encode(), given.encode()) for made in macs(label, *parts)
+    )
+
+
 def pseudonym(text: str) -> str:
     """A stand-in for ``text`` that only the keys' holder can connect with it."""
     return mac("pseudonym", text).hex()[:32]

@@ -337,8 +337,18 @@ def _values(notice: Notice, kind: Kind, *, now: datetime) -> dict[str, Any]:
 
 def not_me_token(notice: Notice) -> str:
     """Return the token by which the recipient of ``notice`` says "it wasn't me"."""
-    made = keys.mac("not-me", notice.pk, notice.nonce, notice.recipient)
+    made = keys.mac("not-me", *_not_me_parts(notice))
     return f"{notice.pk}-{made.hex()}"
+
+
+def is_not_me(token: str, notice: Notice) -> bool:
+    """Whether ``token`` was mailed with ``notice``, under whichever of the keys."""
+    number, _, given = token.partition("-")
+    return number == str(notice.pk) and keys.is_hex_mac(given, "not-me", *_not_me_parts(notice))
+
+
+def _not_me_parts(notice: Notice) -> tuple[object, ...]:
+    return notice.pk, notice.nonce, notice.recipient
 
 
 def zone_of(person: User | None) -> ZoneInfo:

@@ -1,13 +1,12 @@
 """“It wasn't me”: what the recipient of a mail can stop, without signing in."""
 
-import hmac
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from accounts import audit, keys, sessions
 from accounts.audit import Event
-from accounts.mail import not_me_token
+from accounts.mail import is_not_me
 from accounts.models import Notice, User, random_value
 
 LIFE = timedelta(hours=72)
@@ -22,7 +21,7 @@ def find(token: str, *, now: datetime) -> Notice | None:
     notice = Notice.objects.select_related("user").filter(pk=int(number)).first()
     if notice is None or notice.user is None:
         return None
-    if not hmac.compare_digest(not_me_token(notice).encode(), token.encode()):
+    if not is_not_me(token, notice):
         return None
     is_live = notice.objected_at is None and now < notice.created_at + LIFE
     return notice if is_live else None
