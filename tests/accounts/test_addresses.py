@@ -1,0 +1,331 @@
+"""Changing the address, and the mails by which somebody says that it wasn't them."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.core import mail as outgoing
+from django.test import Client
+from pytest_django import Settings
+
+from accounts import addresses, mail, objections, passwords
+from accounts.addresses import NotChangeable
+from accounts.models import AuditEvent, EndReason, Notice, User
+from enforcement import passes, policies
+from tests.enforcement.kit import (
+    DAY,
+    HOUR,
+    MS,
+    browser,
+    enrolled_person,
+    is_in,
+    sign_in,
+    sign_in_with_code,
+)
+from tests.factories import make_user
+from tests.journeys.clock import Clock
+
+pytestmark = pytest.mark.django_db
+
+NEW = "ada@work.example"
+
+
+def ask(client: Client, email: str = NEW) -> Any:
+    return client.post("/settings/email/", {"email": email, "scope": "all"})
+
+
+def link(kind: str = "address_confirm") -> str:
+    notice = Notice.objects.filter(kind=kind).latest("pk")
+    return addresses.link_of(notice).removeprefix("http://testserver")
+
+
+def address_of(person: User) -> str:
+    return User.objects.get(pk=person.pk).email
+
+
+def told_of(kind: str) -> set[str]:
+    return set(Notice.objects.filter(kind=kind).values_list("recipient", flat=True))
+
+
+def not_me(notice: Notice) -> str:
+    return f"/not-me/{mail.not_me_token(notice)}/"
+
+
+@pytest.fixture
+def verified(clock: Clock) -> Client:
+    """A browser whose person gave a code just now."""
+    return sign_in_with_code(enrolled_person(email="ada@home.example", name="Ada"))
+
+
+@pytest.fixture
+def person(verified: Client) -> User:
+    return User.objects.get(email="ada@home.example")
+
+
+# Asking and confirming.
+
+
+def test_nothing_changes_before_the_new_mailbox_confirms(verified: Client, person: User) -> None:
+    assert ask(verified)["Location"] == "/settings/email/"
+    assert address_of(person) == "ada@home.example"
+    assert told_of("address_confirm") == {NEW}
+    assert told_of("address_confirm_old") == set()
+    page = browser().get(link())
+    assert page.status_code == 200
+    assert address_of(person) == "ada@home.example"
+
+
+def test_the_new_mailbox_alone_confirms_where_a_factor_was_given(
+    verified: Client, person: User
+) -> None:
+    ask(verified)
+    assert browser().post(link()).context["is_done"]
+    found = User.objects.get(pk=person.pk)
+    assert (found.email, found.ended_reason) == (NEW, EndReason.ADDRESS)
+    assert found.mailbox_nonce != person.mailbox_nonce
+    assert told_of("address_changed") == {NEW, "ada@home.example"}
+    row = AuditEvent.objects.get(event="email_changed")
+    assert "example" not in f"{row.before}{row.after}"
+
+
+def test_who_confirms_in_the_own_browser_stays_in_and_others_end(
+    verified: Client, person: User, clock: Clock
+) -> None:
+    ask(verified)
+    assert verified.post(link()).context["is_done"]
+    assert is_in(verified)
+    assert verified.get("/settings/").wsgi_request.user == person
+
+
+def test_a_change_elsewhere_ends_every_session(verified: Client, person: User) -> None:
+    ask(verified)
+    browser().post(link())
+    assert not is_in(verified)
+
+
+def test_in_the_window_both_mailboxes_confirm(northwind: Any, ada: User, clock: Clock) -> None:
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    ask(sign_in(ada))
+    assert told_of("address_confirm_old") == {ada.email}
+    assert browser().post(link()).context["is_half"]
+    assert address_of(ada) == ada.email
+    assert browser().post(link("address_confirm_old")).context["is_done"]
+    assert address_of(ada) == NEW
+
+
+def test_on_a_pass_both_mailboxes_confirm(clock: Clock) -> None:
+    person = enrolled_person().user
+    passes.grant_pass(user=person, actor=None, reason="Lost phone", now=clock.now)
+    ask(sign_in(person))
+    assert browser().post(link("address_confirm_old")).context["is_half"]
+    assert address_of(person) == person.email
+    assert browser().post(link()).context["is_done"]
+    assert address_of(person) == NEW
+
+
+def test_one_mailbox_confirming_twice_is_no_second_voice(ada: User, clock: Clock) -> None:
+    ask(sign_in(ada))
+    path = link()
+    assert browser().post(path).context["is_half"]
+    assert browser().post(path).status_code == 410
+    assert address_of(ada) == ada.email
+
+
+def test_a_deadline_stays_when_the_address_changes(northwind: Any, ada: User, clock: Clock) -> None:
+    from enforcement.standing import standing_for  # noqa: PLC0415 - what must not change
+
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    before = standing_for(User.objects.get(pk=ada.pk)).deadlines
+    ask(sign_in(ada))
+    browser().post(link())
+    browser().post(link("address_confirm_old"))
+    assert address_of(ada) == NEW
+    assert standing_for(User.objects.get(pk=ada.pk)).deadlines == before
+
+
+@pytest.mark.parametrize("later", [DAY - MS, DAY])
+def test_a_link_lives_a_day(later: Any, verified: Client, person: User, clock: Clock) -> None:
+    ask(verified)
+    clock.set(clock.now + later)
+    answer = browser().post(link())
+    assert answer.status_code == (200 if later < DAY else 410)
+    assert (address_of(person) == NEW) is (later < DAY)
+
+
+def test_a_newer_change_voids_the_older(verified: Client, person: User, clock: Clock) -> None:
+    ask(verified, "first@work.example")
+    first = link()
+    clock.forward(minutes=1)
+    ask(verified, "second@work.example")
+    assert browser().post(first).status_code == 410
+    assert browser().post(link()).context["is_done"]
+    assert address_of(person) == "second@work.example"
+
+
+def test_the_link_in_another_person_s_browser_is_refused(
+    verified: Client, person: User, owner: User
+) -> None:
+    ask(verified)
+    other = sign_in(owner)
+    assert other.get(link()).status_code == 403
+    assert other.post(link()).status_code == 403
+    assert address_of(person) == "ada@home.example"
+
+
+def test_a_taken_address_is_told_to_nobody(
+    verified: Client, person: User, owner: User, clock: Clock
+) -> None:
+    taken = ask(verified, owner.email)
+    free = ask(verified, NEW)
+    assert (taken.status_code, taken["Location"]) == (free.status_code, free["Location"])
+    outgoing.outbox.clear()
+    while mail.send_due(now=clock.now):
+        continue
+    assert owner.email not in {address for each in outgoing.outbox for address in each.to}
+
+
+def test_an_address_taken_meanwhile_is_refused(verified: Client, person: User) -> None:
+    ask(verified)
+    make_user(NEW)
+    assert browser().post(link()).status_code == 409
+    assert address_of(person) == "ada@home.example"
+
+
+@pytest.mark.parametrize("email", ["ada@home.example", "ADA@Home.example ", "nobody", "", "a@b"])
+def test_what_is_no_other_address_is_refused_on_the_page(
+    email: str, verified: Client, person: User
+) -> None:
+    page = ask(verified, email)
+    assert page.status_code == 200
+    assert page.context["form"].errors["email"]
+
+
+def test_an_old_sign_in_must_give_proof_again(verified: Client, person: User, clock: Clock) -> None:
+    clock.forward(minutes=10)
+    assert ask(verified)["Location"] == "/reauthenticate/?next=%2F"
+    assert told_of("address_confirm") == set()
+
+
+@pytest.mark.parametrize(
+    "token", ["", "1", "1-", "-1", "x-y", "1-" + "0" * 64, "9" * 5000, "\u0661"]
+)
+def test_a_made_up_link_opens_nothing(token: str, verified: Client) -> None:
+    ask(verified)
+    assert addresses.find(token, now=Notice.objects.latest("pk").created_at) is None
+    assert objections.find(token, now=Notice.objects.latest("pk").created_at) is None
+
+
+def test_asking_for_the_own_address_is_refused(ada: User, now: datetime) -> None:
+    with pytest.raises(NotChangeable):
+        addresses.ask(user=ada, email="ADA@northwind.example", needs_both=False, now=now)
+
+
+# It wasn't me.
+
+
+@pytest.fixture
+def changed(verified: Client, person: User) -> User:
+    """A person whose address was changed, by whomever."""
+    ask(verified)
+    assert browser().post(link()).context["is_done"]
+    return User.objects.get(pk=person.pk)
+
+
+def notice_to(recipient: str) -> Notice:
+    return Notice.objects.get(kind="address_changed", recipient=recipient)
+
+
+def test_the_old_mailbox_brings_the_address_back_and_ends_everything(
+    changed: User, clock: Clock
+) -> None:
+    path = not_me(notice_to("ada@home.example"))
+    page = browser().get(path)
+    assert page.context["old_address"] == "ada@home.example"
+    assert address_of(changed) == NEW
+    assert browser().post(path).context["is_done"]
+    found = User.objects.get(pk=changed.pk)
+    assert found.email == "ada@home.example"
+    assert not found.has_usable_password()
+    assert found.session_salt != changed.session_salt
+
+
+def test_the_new_mailbox_brings_nothing_back(changed: User) -> None:
+    browser().post(not_me(notice_to(NEW)))
+    assert address_of(changed) == NEW
+
+
+def test_an_address_that_is_somebody_s_by_now_is_not_taken_back(changed: User) -> None:
+    make_user("ada@home.example")
+    browser().post(not_me(notice_to("ada@home.example")))
+    assert address_of(changed) == NEW
+    assert not User.objects.get(pk=changed.pk).has_usable_password()
+
+
+@pytest.mark.parametrize("later", [72 * HOUR - MS, 72 * HOUR])
+def test_an_objection_works_for_three_days(later: Any, changed: User, clock: Clock) -> None:
+    path = not_me(notice_to("ada@home.example"))
+    clock.set(clock.now + later)
+    answer = browser().post(path)
+    assert answer.status_code == (200 if later < 72 * HOUR else 410)
+    assert (address_of(changed) == "ada@home.example") is (later < 72 * HOUR)
+
+
+def test_an_objection_works_once(changed: User, clock: Clock) -> None:
+    path = not_me(notice_to("ada@home.example"))
+    browser().post(path)
+    passwords.reset_password(
+        user=User.objects.get(pk=changed.pk), password="a new long password", now=clock.now
+    )
+    assert browser().post(path).status_code == 410
+    assert User.objects.get(pk=changed.pk).has_usable_password()
+
+
+def test_looking_at_an_objection_changes_nothing(changed: User) -> None:
+    path, before = not_me(notice_to("ada@home.example")), User.objects.values().get()
+    for method in ("get", "head", "options", "put", "delete"):
+        getattr(browser(), method)(path)
+    assert User.objects.values().get() == before
+    assert notice_to("ada@home.example").objected_at is None
+
+
+def test_an_objection_tells_nothing_about_the_person(changed: User) -> None:
+    page = browser().get(not_me(notice_to(NEW))).content.decode()
+    assert changed.name not in page.replace("adapt", "")
+    assert "ada@home.example" not in page
+
+
+def test_an_objection_to_another_mail_ends_sessions_and_voids_the_password(
+    ada: User, clock: Clock
+) -> None:
+    passwords.change_password(user=ada, password="a new long password", now=clock.now)
+    client = browser()
+    fields = {"email": ada.email, "password": "a new long password"}
+    client.post("/login/", fields)
+    assert is_in(client)
+    browser().post(not_me(Notice.objects.get(kind="password_changed")))
+    assert not is_in(client)
+    assert client.post("/login/", fields).status_code == 200
+    assert AuditEvent.objects.filter(event="not_me", subject_id=ada.pk).count() == 1
+
+
+# Keys may be rotated while a link is on its way.
+
+
+def rotate(settings: Settings) -> None:
+    settings.FIELD_KEYS = ["a-newer-key-of-more-than-32-bytes!!", *settings.FIELD_KEYS]
+
+
+def test_a_link_outlives_a_new_key(
+    verified: Client, person: User, clock: Clock, settings: Settings
+) -> None:
+    ask(verified)
+    path = link()
+    rotate(settings)
+    assert browser().post(path).context["is_done"]
+
+
+def test_an_objection_outlives_a_new_key(changed: User, settings: Settings) -> None:
+    path = not_me(notice_to("ada@home.example"))
+    rotate(settings)
+    assert browser().post(path).context["is_done"]
+    assert address_of(changed) == "ada@home.example"
