@@ -16,6 +16,7 @@ from accounts.models import Membership, Role, User
 
 EMAIL_LENGTH = 254
 SEVERAL = 2
+JOINERS = "\u200c\u200d"  # not seen, but names in Persian or Hindi are written with them
 
 
 class EmailField(forms.EmailField):
@@ -27,6 +28,16 @@ class EmailField(forms.EmailField):
 
     def to_python(self, value: Any) -> str:
         return canonical_email(str(super().to_python(value) or ""))
+
+
+class NameField(forms.CharField):
+    """One line of what can be seen: a name stands in mails to others and in lists of support."""
+
+    def to_python(self, value: Any) -> str:
+        words = str(super().to_python(value) or "").split()
+        return "".join(
+            letter for letter in " ".join(words) if letter.isprintable() or letter in JOINERS
+        )
 
 
 class LoginForm(forms.Form):
@@ -66,7 +77,7 @@ class RoleForm(forms.Form):
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
-    name = forms.CharField(
+    name = NameField(
         label="Name",
         required=False,
         max_length=150,
@@ -123,7 +134,7 @@ class PasswordChangeForm(DjangoPasswordChangeForm):
 class NewPersonForm(forms.Form):
     """Who comes by an invitation and has no sign-in yet."""
 
-    name = forms.CharField(
+    name = NameField(
         label="Your name",
         max_length=150,
         widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True}),

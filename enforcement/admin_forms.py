@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.validators import DomainNameValidator
 
-from accounts.forms import EmailField
+from accounts.forms import EmailField, NameField
 from accounts.models import Account, User
 from enforcement import account_changes
 from enforcement.models import Pass, Policy
@@ -41,6 +41,7 @@ class DomainsField(forms.CharField):
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # no generics at run time
+    name = NameField(max_length=Account._meta.get_field("name").max_length)
     email_domains = DomainsField(
         label="Email domains",
         required=False,
@@ -139,7 +140,7 @@ class PersonForm(forms.Form):
     email = EmailField(
         label="Email address", widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
-    name = forms.CharField(
+    name = NameField(
         required=False,
         max_length=User._meta.get_field("name").max_length,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
