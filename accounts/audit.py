@@ -134,8 +134,11 @@ def _row(entry: Entry, *, now: datetime) -> AuditEvent:
 
 
 def _plain(value: Any) -> Any:
-    """Return ``value`` as the database will give it back, so that its hash stays the same."""
-    return json.loads(json.dumps(value, default=str))
+    """Return ``value`` as the database will give it back, so that its hash stays the same.
+
+    A fraction is kept as text: PostgreSQL gives -0.0 and 1e16 back as other numbers.
+    """
+    return json.loads(json.dumps(value, default=str), parse_float=str)
 
 
 HASHED = (

@@ -52,7 +52,7 @@ def test_rows_are_numbered_and_each_covers_the_one_before(ada: User, now: dateti
 VALUES: dict[str, Any] = {
     "nothing": None,
     "text": 'Grüße 💥 " \\ \n',
-    "numbers": {"a": 1, "b": 1.5, "c": -0.0, "d": 10**15},
+    "numbers": {"a": 1, "b": 1.5, "c": -0.0, "d": 10**30, "e": 1e16, "f": 1e-7, "g": -1},
     "a tuple": ("a", "b"),
     "tuples within": {"a": (1, (2, 3))},
     "keys that are numbers": {1: "a", 2: "b"},
