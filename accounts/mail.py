@@ -12,7 +12,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPException,
+    SMTPHeloError,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,6 +41,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(minutes=2)
 # A batch stops half-way through its lease: the mail under way may take long on a slow server.
 BATCH_SECONDS = LEASE.total_seconds() / 2
+REFUSED_US = (SMTPAuthenticationError, SMTPConnectError, SMTPHeloError, SMTPSenderRefused)
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
 INSTANTS = ("deadline", "until", "expires", "at", "ended")
 
@@ -273,7 +282,12 @@ def _code(error: Exception) -> int | None:
 
 
 def _is_permanent(error: Exception) -> bool:
-    """RFC 5321 section 4.2.1: 5yz is final. An address that can't be put in a header is, too."""
+    """RFC 5321 section 4.2.1: 5yz is final. An address that can't be put in a header is, too.
+
+    Not where the server refuses us, not the recipient: no mail would be at fault for that.
+    """
+    if isinstance(error, REFUSED_US):
+        return False
     if isinstance(error, SMTPRecipientsRefused | SMTPResponseException):
         return (_code(error) or 0) // 100 == 5
     return isinstance(error, ValueError)

@@ -2,6 +2,13 @@
 
 import re
 from datetime import datetime
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPDataError,
+    SMTPRecipientsRefused,
+    SMTPSenderRefused,
+)
 from typing import Any
 
 import pytest
@@ -13,7 +20,7 @@ from accounts.mail import Kind
 from accounts.models import Account, Membership, Notice, Role, User
 from enforcement import joining, leaving, notices, passes, policies, switching
 from enforcement.logouts import end_overdue_sessions
-from tests.enforcement.kit import DAY, HOUR, MS, sign_in
+from tests.enforcement.kit import DAY, HOUR, MINUTE, MS, sign_in
 from tests.factories import make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app, enrol_phone, redeem
@@ -301,3 +308,35 @@ def test_an_instant_is_told_in_the_person_s_zone_with_utc_beside_it(zone: str, t
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "\x00"])
 def test_a_zone_that_does_not_exist_is_utc(zone: str) -> None:
     assert mail.zone_of(User(time_zone=zone)).key == "UTC"
+
+
+# What the mail server says.
+
+REFUSALS = {
+    "password of ours": (SMTPAuthenticationError(535, b"no"), False),
+    "greeting": (SMTPConnectError(554, b"no"), False),
+    "sender": (SMTPSenderRefused(550, b"no", "us@gatehouse.example"), False),
+    "recipient, for now": (SMTPRecipientsRefused({"a@b.example": (450, b"later")}), False),
+    "recipient": (SMTPRecipientsRefused({"a@b.example": (550, b"unknown")}), True),
+    "text, for now": (SMTPDataError(451, b"later"), False),
+    "text": (SMTPDataError(554, b"spam"), True),
+    "nothing, it is gone": (ConnectionRefusedError(), False),
+}
+
+
+@pytest.mark.parametrize(("error", "is_final"), REFUSALS.values(), ids=REFUSALS)
+def test_only_what_is_wrong_with_a_recipient_is_final(
+    error: Exception, is_final: bool, ada: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", refuse)
+    owe("one", to=ada, now=now)
+    mail.send_due(now=now)
+    notice = Notice.objects.get()
+    assert notice.state == (Notice.State.FAILED if is_final else Notice.State.OWED)
+    assert (User.objects.get(pk=ada.pk).mail_failed_at == now) is is_final
+    assert notice.tries == 1
+    if not is_final:
+        assert notice.due_at == now + MINUTE
