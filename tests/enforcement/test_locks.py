@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from accounts import audit, mail, people
+from accounts import audit, mail, passwords, people
 from accounts.audit import Event
 from accounts.models import Account, Notice, User
 from enforcement import logouts, passes, policies
@@ -34,7 +34,11 @@ def sweep(person: User, now: datetime) -> None:
     logouts.end_overdue_sessions(now=now + DAY)
 
 
-@pytest.mark.parametrize("change", [grant, ask, sweep])
+def reset(person: User, now: datetime) -> None:
+    passwords.reset_password(user=person, password="another long password", now=now)
+
+
+@pytest.mark.parametrize("change", [grant, ask, sweep, reset])
 def test_a_mail_can_be_owed_to_a_person_who_is_being_changed(
     change: Callable[[User, datetime], None], northwind: Account, ada: User, clock: Clock
 ) -> None:
@@ -53,7 +57,7 @@ def test_a_mail_can_be_owed_to_a_person_who_is_being_changed(
             connection.close()
 
     with transaction.atomic():
-        change(ada, clock.now)
+        change(User.objects.get(pk=ada.pk), clock.now)
         other = Thread(target=owe)
         other.start()
         other.join()
