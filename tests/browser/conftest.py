@@ -64,7 +64,8 @@ def complaints() -> Iterator[list[str]]:
     """What the browser complained of; the content security policy must be silent."""
     found: list[str] = []
     yield found
-    assert not [line for line in found if "Content Security Policy" in line]
+    refused = [line for line in found if "Content Security Policy" in line]
+    assert not refused, "\n".join(refused)
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def new_context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..
 
     def make(**options: object) -> BrowserContext:
         context = browser.new_context(**options)  # type: ignore[arg-type]
-        context.on("console", lambda said: complaints.append(_told(said)))
+        context.on("console", lambda said: complaints.extend(_told(said)))
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         contexts.append(context)
         return context
@@ -83,8 +84,10 @@ def new_context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..
         context.close()
 
 
-def _told(said: ConsoleMessage) -> str:
-    return f"{said.type}: {said.text}"
+def _told(said: ConsoleMessage) -> list[str]:
+    """Return what a page says; a message without an address is of the axe that we put there."""
+    where = said.location["url"]
+    return [f"{said.type}: {said.text} ({where})"] if where else []
 
 
 @pytest.fixture

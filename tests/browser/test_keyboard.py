@@ -63,6 +63,7 @@ def test_sign_in_and_set_up_by_keyboard_alone(
     tab_to(ada.page, "saved")
     ada.page.keyboard.press("Space")
     press(ada.page, "Continue")
+    expect(ada.page.locator(".backup-code")).to_have_count(0)
     ada.open("/")
     press(ada.page, "Sign out")
     ada.is_at("/login/")
