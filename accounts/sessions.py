@@ -9,10 +9,14 @@ from importlib import import_module
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Concat, Substr
 
 from accounts import keys
 from accounts.models import EndReason, Session, User, random_value
+
+MARK = "~"  # stands in no random value
+STAMP_LENGTH = 32
 
 
 def renew_stamp(users: QuerySet[User], *, reason: EndReason) -> int:
@@ -21,6 +25,21 @@ def renew_stamp(users: QuerySet[User], *, reason: EndReason) -> int:
     One new value serves the whole set: a stamp need not be secret, only new.
     """
     return users.update(stamp=random_value(), ended_reason=reason)
+
+
+def sign_out_overdue(users: QuerySet[User]) -> int:
+    """Renew the stamps of ``users`` at a deadline, so that the new ones name the old ones.
+
+    Whoever stands in set-up at that moment goes on: ``was_only_signed_out`` knows the stamp that
+    was read before.
+    """
+    marked = Substr(Concat(Value(MARK), F("stamp")), 1, STAMP_LENGTH)
+    return users.update(stamp=marked, ended_reason=EndReason.DEADLINE)
+
+
+def was_only_signed_out(stamp_read: str, *, now_is: str) -> bool:
+    """Whether nothing but sign-outs at deadlines renewed ``stamp_read`` since."""
+    return now_is.lstrip(MARK) == stamp_read.lstrip(MARK)
 
 
 def renew_stamp_if(user: User, *, stamp_read: str, reason: EndReason) -> bool:

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.urls import reverse
 
-from accounts import signin
+from accounts import sessions, signin
 from accounts.client import address_of
 from accounts.models import User
 from accounts.signin import Pending, PendingStep
@@ -31,8 +31,12 @@ LEADS_TO = {Step.CODE_NEEDED: PendingStep.CHALLENGE, Step.ENROL_NOW: PendingStep
 def load_person(request: HttpRequest, pending: Pending) -> User | None:
     """Return the person half-way in, with facts; None where the sign-in has to start over."""
     person = reader.read_person(pending.user_id, verified_stamp="")
-    if person is None or not person.is_active or person.stamp != pending.stamp:
+    if person is None or not person.is_active:
         return None
+    if not sessions.was_only_signed_out(pending.stamp, now_is=person.stamp):
+        return None
+    if person.stamp != pending.stamp:
+        signin.write(request, replace(pending, stamp=person.stamp))
     request.pending_user = person  # type: ignore[attr-defined]
     return person
 

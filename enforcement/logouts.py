@@ -14,7 +14,7 @@ from django.db.models import F
 
 from accounts import audit, mail, sessions
 from accounts.audit import Entry, Event
-from accounts.models import EndReason, Membership, Session, User
+from accounts.models import Membership, Session, User
 from enforcement import passes
 from enforcement.decision import Step, decide
 from enforcement.models import Pass, Policy
@@ -48,7 +48,7 @@ def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
     """End the sessions of the overdue among ``keys``.
 
     The lock comes first and the facts are read after it: who completes set-up at this moment
-    either holds the lock and is seen as enrolled, or waits and goes on under the new stamp.
+    either holds the lock and is seen as enrolled, or waits and goes on all the same.
     """
     people = User.objects.filter(pk__in=keys)
     list(people.select_for_update(no_key=True).order_by("pk").values_list("pk"))
@@ -58,9 +58,7 @@ def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
         if decide(standing, now=now).step is Step.ENROL_NOW
     ]
     signed_in = _with_session(overdue, now=now)
-    sessions.renew_stamp(
-        User.objects.filter(pk__in=[person.pk for person in signed_in]), reason=EndReason.DEADLINE
-    )
+    sessions.sign_out_overdue(User.objects.filter(pk__in=[person.pk for person in signed_in]))
     context = {
         "account": policy.account.name,
         "slug": policy.account.slug,

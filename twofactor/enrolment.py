@@ -167,7 +167,12 @@ def _make_room(user: User, device: Device) -> bool:
 
 
 def _complete(user: User, *, is_first: bool, stamp_read: str, now: datetime) -> None:
-    """Renew the stamp, so that all other sessions end, and void the mailed set-up links."""
+    """Renew the stamp, so that all other sessions end, and void the mailed set-up links.
+
+    A deadline that passed meanwhile stops nobody who is about to do what it asks for.
+    """
+    if sessions.was_only_signed_out(stamp_read, now_is=user.stamp):
+        stamp_read = user.stamp
     _renew(user, stamp_read, EndReason.SET_UP if is_first else EndReason.FACTOR_CHANGED)
     user.enrolled_at, user.mailbox_nonce = now, random_value()
     user.save(update_fields=["enrolled_at", "mailbox_nonce"])

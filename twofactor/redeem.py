@@ -18,6 +18,7 @@ from django.db.models import F
 from accounts import audit, keys, throttle
 from accounts.audit import Event
 from accounts.models import User
+from accounts.sessions import was_only_signed_out
 from accounts.throttle import TooMany
 from twofactor import backup_codes, budget, devices, phones, sealing, totp, typed
 from twofactor.models import BackupCode, SentCode, SentState, SMSDevice, TOTPDevice
@@ -97,12 +98,13 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
 
     :raises TooMany: if a budget is spent; nothing was evaluated, a right code included.
     :raises CodeRejected: for anything but a right code.
-    :raises StartOver: if ``stamp_read`` is given and no longer the stamp; nothing was evaluated.
+    :raises StartOver: if ``stamp_read`` is given and was renewed, but for a sign-out at a deadline;
+        nothing was evaluated.
     """
     refused: CodeRejected | TooMany
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=given.user_id)
-        if given.stamp_read and given.stamp_read != user.stamp:
+        if given.stamp_read and not was_only_signed_out(given.stamp_read, now_is=user.stamp):
             raise StartOver
         try:
             _check_budgets(user, given, now=now)

@@ -70,7 +70,9 @@ class ProductWorld:
         return self.leads(number, now=now)
 
     def leads(self, number: int, *, now: datetime) -> Leads:
-        step = entrance.next_step(request_with_session(), self.pending[number], now=now)
+        request = request_with_session()
+        step = entrance.next_step(request, self.pending[number], now=now)
+        self.pending[number] = getattr(request, "pending", None) or self.pending[number]
         if step is None:
             return Leads.IN
         return Leads.CODE if step is PendingStep.CHALLENGE else Leads.SET_UP

@@ -1,0 +1,31 @@
+"""Each long run of `make proof`, once in small."""
+
+import pytest
+
+from bench import people
+from bench.proof import outage, races
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_one_code_used_many_times_at_once_is_accepted_once() -> None:
+    with people.cheap_backup_codes():
+        races.one_code_many_times(20, rounds=2)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_many_wrong_codes_at_once_five_are_evaluated() -> None:
+    with people.cheap_backup_codes():
+        races.wrong_codes_at_once(20, rounds=1)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_whoever_sets_up_while_the_overdue_are_signed_out_stays_in() -> None:
+    races.set_up_against_sign_out(5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_gets_past_a_deadline_while_all_workers_are_dead() -> None:
+    outage.workers_dead_across_a_deadline(9)
