@@ -12,6 +12,7 @@ from accounts import addresses, mail, objections, passwords
 from accounts.addresses import NotChangeable
 from accounts.models import AuditEvent, EndReason, Notice, User
 from enforcement import passes, policies
+from enforcement.standing import standing_for
 from tests.enforcement.kit import (
     DAY,
     HOUR,
@@ -132,8 +133,6 @@ def test_one_mailbox_confirming_twice_is_no_second_voice(ada: User, clock: Clock
 
 
 def test_a_deadline_stays_when_the_address_changes(northwind: Any, ada: User, clock: Clock) -> None:
-    from enforcement.standing import standing_for  # noqa: PLC0415 - what must not change
-
     policies.switch_on(account=northwind, actor=None, now=clock.now)
     before = standing_for(User.objects.get(pk=ada.pk)).deadlines
     ask(sign_in(ada))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
+from django.test import Client
 
 from accounts import addresses, invitations, mail, memberships, passwords
 from accounts.mail import Kind
@@ -25,6 +26,7 @@ from tests.factories import make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app, enrol_phone, redeem
 from twofactor import backup_codes, budget, enrolment, mailbox
+from twofactor.models import TOTPDevice
 from twofactor.redeem import Kind as CodeKind
 from twofactor.redeem import Try
 
@@ -188,8 +190,6 @@ def test_no_link_of_any_mail_changes_anything_when_it_is_opened(
     owed: dict[str, tuple[Kind, Notice]], clock: Clock
 ) -> None:
     """As scanners of mail do: open everything, signed in nowhere."""
-    from django.test import Client  # noqa: PLC0415 - the scanner
-
     before = snapshot()
     for kind, notice in owed.values():
         text = parts_of(mail.build(notice, kind, now=clock.now))["text"]
@@ -200,8 +200,6 @@ def test_no_link_of_any_mail_changes_anything_when_it_is_opened(
 
 
 def snapshot() -> list[Any]:
-    from twofactor.models import TOTPDevice  # noqa: PLC0415 - with what it is counted beside
-
     models: list[Any] = [User, Membership, Notice, Account, TOTPDevice]
     return [list(model.objects.order_by("pk").values()) for model in models]
 

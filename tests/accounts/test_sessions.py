@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from accounts import sessions
 from accounts.models import EndReason, Session, User
-from tests.enforcement.kit import is_in, sign_in
+from tests.enforcement.kit import enrolled_person, is_in, sign_in
 from tests.factories import make_user
 from tests.journeys.clock import DAY, MS, Clock
 
@@ -113,8 +113,6 @@ def test_the_list_holds_what_the_stamp_vouches_for_the_latest_first(
 
 
 def test_a_half_finished_sign_in_is_in_no_list(clock: Clock) -> None:
-    from tests.enforcement.kit import enrolled_person  # noqa: PLC0415 - for the one half-way in
-
     person = enrolled_person().user
     sign_in(person)
     assert not sessions.live_sessions(person, now=clock.now)

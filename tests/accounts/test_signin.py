@@ -1,7 +1,9 @@
 """The password step: what it keeps, what it renews, and where it leads."""
 
+import re
 from typing import Any
 
+import pyotp
 import pytest
 from django.test import Client, RequestFactory
 
@@ -156,8 +158,6 @@ def test_key_and_token_change_at_the_password_and_at_the_code(clock: Clock) -> N
     assert not set(before) & set(half_way)
     assert "x" not in client.session
     assert not Session.objects.filter(session_key=before[0]).exists()
-    import pyotp  # noqa: PLC0415 - for the one code typed here
-
     client.post("/login/verify/", {"code": pyotp.TOTP(enrolled.secret).at(clock.now)})
     inside = (str(client.session.session_key), client.cookies["gatehouse_csrf"].value)
     assert not set(half_way) & set(inside)
@@ -207,8 +207,6 @@ def test_an_address_is_one_whatever_its_case(email: str, ada: User, clock: Clock
 
 def masked(answer: Any) -> str:
     """The page without its token and without what the visitor typed."""
-    import re  # noqa: PLC0415 - beside its one use
-
     text = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", answer.content.decode())
     return re.sub(r'value="[^"]*@[^"]*"', "", text)
 

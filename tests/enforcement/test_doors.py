@@ -28,6 +28,7 @@ from tests.enforcement.kit import (
 from tests.factories import make_user
 from tests.journeys.clock import Clock
 from tests.routes import Route, routes
+from twofactor import mailbox
 from twofactor.models import TOTPDevice
 
 pytestmark = pytest.mark.django_db
@@ -174,8 +175,6 @@ def test_who_must_set_up_reaches_no_code_page(in_set_up: Client) -> None:
 def test_leaving_opens_in_set_up_once_the_mailbox_is_proved(
     in_set_up: Client, northwind: Account, ada: User
 ) -> None:
-    from twofactor import mailbox  # noqa: PLC0415 - beside the one test that opens a mailed link
-
     path = "/accounts/northwind/leave/"
     assert in_set_up.get(path)["Location"] == "/two-factor/setup/"
     assert in_set_up.post(path)["Location"] == "/two-factor/setup/"

@@ -1,7 +1,6 @@
 """Sign-ins half-way in: each request asks again what comes next, from the database."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pyotp
@@ -9,8 +8,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import invitations, sessions, signin
-from accounts.models import Account, EndReason, Membership, Role, User
+from accounts import sessions, signin
+from accounts.models import Account, EndReason, Membership, User
 from enforcement import passes, policies
 from enforcement.models import Closing, Pass
 from tests.enforcement.kit import (
@@ -27,10 +26,10 @@ from tests.enforcement.kit import (
     sign_in,
     sign_in_with_code,
 )
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD
 from tests.journeys.clock import Clock
 from tests.twofactor.people import Enrolled, enrol_app
-from twofactor import mailbox, sent_codes
+from twofactor import challenge
 from twofactor.models import SentCode, TOTPDevice
 
 pytestmark = pytest.mark.django_db
@@ -212,8 +211,6 @@ def test_a_stamp_renewed_while_it_signs_in_means_starting_over(
     ada: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another browser sets up between the look at the person and the session."""
-    from twofactor import challenge  # noqa: PLC0415 - beside the one test that is in its way
-
     real = challenge.complete
 
     def complete(*args: Any, **kwargs: Any) -> User:
@@ -312,170 +309,6 @@ def test_a_pass_that_ends_between_password_and_code_page_is_settled_on_the_way(
     clock.forward(minutes=1)
     assert client.get(CODE_PAGE)["Location"] == "/"  # nothing binds, and the devices are void
     assert is_in(client)
-
-
-# In set-up when the deadline passes.
-
-
-@pytest.fixture
-def setting_up(northwind: Account, ada: User, clock: Clock) -> tuple[Client, str]:
-    """Ada, signed in within the window, before the QR code; a second before the deadline."""
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    clock.set(clock.now + DAY - timedelta(minutes=3))
-    client = sign_in(ada)
-    client.get(mailbox.make_link(ada, now=clock.now).removeprefix("http://testserver"))
-    page = client.get("/two-factor/setup/app/")
-    clock.forward(minutes=2, seconds=59)
-    return client, page.context["secret"]
-
-
-@pytest.mark.parametrize("is_swept", [False, True])
-def test_who_stands_in_set_up_at_the_deadline_goes_on_with_the_same_secret(
-    is_swept: bool, setting_up: tuple[Client, str], ada: User, clock: Clock
-) -> None:
-    client, secret = setting_up
-    clock.forward(seconds=1)
-    if is_swept:
-        from enforcement import logouts  # noqa: PLC0415 - beside the one test that sweeps
-
-        logouts.end_overdue_sessions(now=clock.now)
-    page = client.get("/two-factor/setup/app/")
-    assert page.status_code == 200
-    assert page.context["secret"] == secret
-    assert page.wsgi_request.user.is_anonymous
-    assert leads_to(client) == SET_UP_PAGE
-    answer = client.post("/two-factor/setup/app/", {"code": pyotp.TOTP(secret).at(clock.now)})
-    assert len(answer.context["codes"]) == 10
-    assert is_in(client)
-
-
-def test_the_confirming_post_itself_may_be_the_first_past_the_deadline(
-    setting_up: tuple[Client, str], ada: User, clock: Clock
-) -> None:
-    client, secret = setting_up
-    clock.forward(seconds=1)
-    answer = client.post("/two-factor/setup/app/", {"code": pyotp.TOTP(secret).at(clock.now)})
-    assert len(answer.context["codes"]) == 10
-    assert is_in(client)
-
-
-def test_all_else_is_closed_to_who_stands_in_set_up_at_the_deadline(
-    setting_up: tuple[Client, str], ada: User, clock: Clock
-) -> None:
-    client, _ = setting_up
-    key = client.session.session_key
-    clock.forward(seconds=1)
-    assert code_of(fetch(client)) == "signed_out_deadline"
-    client.get("/two-factor/setup/app/")
-    assert client.session.session_key != key
-    assert "_auth_user_id" not in client.session
-    assert code_of(fetch(client)) == "sign_in_required"
-    assert client.post("/settings/", {"name": "x"})["Location"] == SET_UP_PAGE
-    ada.refresh_from_db()
-    assert ada.name == "Ada Lovelace"
-
-
-def test_who_never_proved_the_mailbox_has_to_after_the_deadline_as_well(
-    northwind: Account, ada: User, clock: Clock
-) -> None:
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    clock.set(clock.now + DAY - MINUTE)
-    client = sign_in(ada)
-    client.post("/two-factor/setup/", {"method": "app"})
-    clock.forward(minutes=1)
-    assert client.get("/two-factor/setup/app/")["Location"] == SET_UP_PAGE
-    sent = SentCode.objects.get(user=ada)
-    client.post("/two-factor/setup/mailbox/?method=app", {"code": sent_codes.code_of(sent)})
-    assert client.get("/two-factor/setup/app/").status_code == 200
-
-
-def test_a_set_up_half_an_hour_old_is_worth_nothing_at_the_deadline(
-    northwind: Account, ada: User, clock: Clock
-) -> None:
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    clock.set(clock.now + DAY - 30 * MINUTE)
-    client = sign_in(ada)
-    client.get(mailbox.make_link(ada, now=clock.now).removeprefix("http://testserver"))
-    assert client.get("/two-factor/setup/app/").status_code == 200
-    clock.forward(minutes=30)
-    assert client.get("/two-factor/setup/app/")["Location"].startswith("/login/")
-
-
-def test_a_background_call_makes_no_new_secret(
-    setting_up: tuple[Client, str], clock: Clock
-) -> None:
-    client, secret = setting_up
-    for _ in range(3):
-        assert fetch(client).status_code == 200
-    clock.forward(seconds=1)
-    assert code_of(fetch(client)) == "signed_out_deadline"
-    assert client.get("/two-factor/setup/app/").context["secret"] == secret
-
-
-# An acceptance under way.
-
-
-def test_an_invitation_of_somebody_else_in_this_browser_holds_nobody_up(
-    northwind: Account, owner: User, clock: Clock
-) -> None:
-    guest, other = make_user(), make_user()
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    invitation = invitations.invite(
-        account=northwind, email=guest.email, role=Role.MEMBER, actor=owner, now=clock.now
-    )
-    client = browser()
-    path = invitations.link_of(invitation.pk).removeprefix("http://testserver")
-    assert client.get(path).status_code == 200
-    sign_in(other, client=client)
-    assert is_in(client)
-    assert not Membership.objects.filter(user__in=[guest, other]).exists()
-
-
-def test_a_sign_in_through_an_invitation_leads_to_set_up_and_a_plain_one_in(
-    northwind: Account, owner: User, clock: Clock
-) -> None:
-    guest = make_user()
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    invitation = invitations.invite(
-        account=northwind, email=guest.email, role=Role.MEMBER, actor=owner, now=clock.now
-    )
-    client = browser()
-    client.get(invitations.link_of(invitation.pk).removeprefix("http://testserver"))
-    sign_in(guest, client=client)
-    assert leads_to(client) == SET_UP_PAGE
-    assert is_in(sign_in(guest))
-
-
-def test_an_enrolled_guest_joins_by_signing_in(
-    northwind: Account, owner: User, clock: Clock
-) -> None:
-    guest = enrolled_person()
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    invitation = invitations.invite(
-        account=northwind, email=guest.user.email, role=Role.MEMBER, actor=owner, now=clock.now
-    )
-    client = browser()
-    client.get(invitations.link_of(invitation.pk).removeprefix("http://testserver"))
-    sign_in(guest.user, client=client)
-    give_code(client, guest, clock)
-    assert is_in(client)
-    assert Membership.objects.filter(user=guest.user, account=northwind).exists()
-
-
-def test_an_open_session_is_not_ended_by_an_invitation(
-    northwind: Account, owner: User, clock: Clock
-) -> None:
-    guest = make_user()
-    client = sign_in(guest)
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    invitation = invitations.invite(
-        account=northwind, email=guest.email, role=Role.MEMBER, actor=owner, now=clock.now
-    )
-    path = invitations.link_of(invitation.pk).removeprefix("http://testserver")
-    assert client.get(path).context["state"] == "ready"
-    assert client.post(path)["Location"].startswith(SET_UP_PAGE)
-    assert is_in(client)
-    assert not Membership.objects.filter(user=guest, account=northwind).exists()
 
 
 def test_a_note_lives_no_longer_than_its_step(enrolled: Enrolled, clock: Clock) -> None:

@@ -24,6 +24,7 @@ from tests.enforcement.kit import DAY, HOUR, MS
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
+from twofactor import enrolment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -189,8 +190,6 @@ def test_who_becomes_staff_is_due_at_once(ada: User, clock: Clock) -> None:
 
 
 def test_a_pending_device_is_no_device(northwind: Account, ada: User, now: datetime) -> None:
-    from twofactor import enrolment  # noqa: PLC0415 - beside the one test that begins by hand
-
     enrolment.begin_app(ada, attempt="a", now=now)
     assert not facts_of(ada).has_device
 
