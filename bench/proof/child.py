@@ -1,0 +1,46 @@
+"""One long run in a process and on a database of its own; its last line is the result."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+
+def main(name: str, size: int) -> int:
+    django.setup()
+    from bench import crowds, databases, people  # noqa: PLC0415 - models come after set-up
+    from bench.proof import model_check, outage, races  # noqa: PLC0415 - as above
+
+    def told(found: dict[str, Any]) -> str:
+        return (
+            f"{found['what']}: {found['milliseconds']:.3g} ms; "
+            f"{found['usual']}: {found['usual_milliseconds']:.3g} ms"
+        )
+
+    def with_cheap_codes(work: Callable[[], str]) -> str:
+        with people.cheap_backup_codes():
+            return work()
+
+    runs: dict[str, Callable[[], str]] = {
+        "histories": lambda: str(model_check.run(size)) + ": no difference",
+        "one_code": lambda: with_cheap_codes(lambda: races.one_code_many_times(200, rounds=size)),
+        "wrong_codes": lambda: with_cheap_codes(
+            lambda: races.wrong_codes_at_once(200, rounds=size)
+        ),
+        "set_up_race": lambda: races.set_up_against_sign_out(size),
+        "outage": lambda: outage.workers_dead_across_a_deadline(size),
+        "scan": lambda: told(crowds.deadline_scan(periods=size, due=max(1, size // 1000))),
+        "forced_logout": lambda: told(crowds.forced_logout(people=size, sessions=size * 10)),
+    }
+    databases.prepare()
+    try:
+        print(runs[name]())
+    except AssertionError as error:
+        print(str(error).replace("\n", "; "))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,78 @@
+"""Which long runs there are, on which database, and how long they are."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One long run; ``full`` is its size in full."""
+
+    name: str
+    title: str
+    what: str
+    database: str
+    full: int
+
+    def size(self, share: float) -> int:
+        return max(1, round(self.full * share))
+
+
+RUNS = (
+    Run(
+        name="histories",
+        title="The gate against the rules, in random histories",
+        what=(
+            "One person, two accounts, several browsers; events at random, instants down to the "
+            "millisecond beside each deadline.\nAfter every event each browser goes through the "
+            "middleware, and the answer is compared with an oracle\nwritten from the rules alone "
+            "(`bench/proof/oracle.py`)."
+        ),
+        database="sqlite",
+        full=20_000,
+    ),
+    Run(
+        name="one_code",
+        title="One code, 200 uses at once",
+        what="PostgreSQL, a thread and a connection for each; app codes and backup codes in turn.",
+        database="postgres",
+        full=50,
+    ),
+    Run(
+        name="wrong_codes",
+        title="Guesses, 200 at once",
+        what="No more than the budget of five is evaluated, and the count of failures is exact.",
+        database="postgres",
+        full=20,
+    ),
+    Run(
+        name="set_up_race",
+        title="Set-up against the sign-out job",
+        what=(
+            "The code that completes set-up is posted while the job signs out the overdue, up to "
+            "30 ms before or after.\nWhoever completes set-up stays in."
+        ),
+        database="postgres",
+        full=200,
+    ),
+    Run(
+        name="outage",
+        title="Six hours without workers",
+        what="No worker and no beat from two hours before a deadline until four hours after it.",
+        database="sqlite",
+        full=600,
+    ),
+    Run(
+        name="scan",
+        title="Due deadlines among a million periods",
+        what="1,000 due, one in twenty ahead, the rest swept. The sweep's own query.",
+        database="postgres",
+        full=1_000_000,
+    ),
+    Run(
+        name="forced_logout",
+        title="Signing out 10,000 people",
+        what="Two sessions each, among five times as many people; beside scanning and deleting.",
+        database="postgres",
+        full=10_000,
+    ),
+)
