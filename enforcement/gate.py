@@ -66,10 +66,10 @@ def _note_activity(request: HttpRequest, asking: Visitor, *, now: datetime) -> N
 def _answer_ended(
     request: HttpRequest, asking: Visitor, purpose: Purpose, *, now: datetime
 ) -> HttpResponse | None:
-    if purpose is Purpose.ENROLMENT and asking.ended is EndReason.DEADLINE:
+    if purpose is Purpose.ENROLMENT and asking.is_only_overdue:
         kept = setup_note.read(request.session, now=now)
-        if kept is not None and asking.person is not None:
-            proved = kept.proves(asking.person)
+        if kept is not None:
+            proved = kept.proves(asking.signed_in_person())
             pending = entrance.demote(request, asking, mailbox_proved=proved, now=now)
             return _answer_pending(request, pending, purpose, now=now)
     ended = _reason(request, asking, now=now)

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from accounts import session_state
+from accounts import session_state, sessions
 from accounts.models import EndReason, User
 from accounts.session_db import Row
 from accounts.session_state import SessionState
@@ -51,6 +51,16 @@ class Visitor:
     def can_verify(self) -> bool:
         """Whether the person has a device, and no pass has set it aside."""
         return self.has_device and self.person is not None and self.person.pass_until is None
+
+    @property
+    def is_only_overdue(self) -> bool:
+        """Whether a deadline, and nothing before it, ended the session.
+
+        The recorded reason is the last one: a session that a reset had ended stays ended.
+        """
+        if self.ended is not EndReason.DEADLINE or self.person is None or self.state is None:
+            return False
+        return sessions.was_only_signed_out(self.state.stamp, now_is=self.person.stamp)
 
     def signed_in_person(self) -> User:
         """Return the person.

@@ -10,9 +10,9 @@ from accounts.models import Notice, User
 from enforcement import policies, tasks
 from enforcement.models import Policy
 from tests.enforcement.kit import browser, is_in, sign_in
-from tests.factories import make_account, make_user
+from tests.factories import PASSWORD, make_account, make_user
 from tests.journeys.clock import Clock
-from twofactor import mailbox
+from twofactor import enrolment, mailbox
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +106,16 @@ def test_set_up_under_way_at_the_deadline_still_goes_on(
     clock.set(policy.deadline)
     tasks.carry_out(now=clock.now)
     assert client.get(APP).context["secret"] == before
+
+
+def test_a_deadline_brings_no_session_back_that_a_reset_by_support_ended(
+    policy: Policy, ada: User, clock: Clock
+) -> None:
+    """S33: a reset leaves password and salt alone, so the session's hash goes on fitting."""
+    thief = in_set_up(ada, clock)
+    enrolment.reset(ada, actor=None, reason="Lost phone.", now=clock.now)
+    pass_deadline(policy, ada, clock, password=PASSWORD)
+
+    assert thief.get(APP).status_code == 302
+    assert thief.get(APP)["Location"].startswith("/login/")
+    assert not is_in(thief)
