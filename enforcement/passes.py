@@ -53,10 +53,20 @@ def _check_actor(*, user: User, actor: User) -> None:
 
 
 def may_help(actor: User, user: User) -> bool:
-    """Whether ``actor`` is support or, where the operator allows it, owner of a binding account."""
+    """Whether ``actor`` is support or, where the operator allows it, owns all that is opened.
+
+    A pass rests the whole sign-in: an owner opens no other account by it, required there or not.
+    """
     if actor.is_bound_staff:
         return True
-    return bool(settings.TWO_FACTOR_OWNER_PASSES) and owns_binding_account(actor, user)
+    if not settings.TWO_FACTOR_OWNER_PASSES:
+        return False
+    return owns_binding_account(actor, user) and not _reaches_beyond(actor, user)
+
+
+def _reaches_beyond(actor: User, user: User) -> bool:
+    owned = Membership.objects.filter(user=actor, role=Role.OWNER).values("account")
+    return Membership.objects.filter(user=user).exclude(account__in=owned).exists()
 
 
 def owns_binding_account(actor: User, user: User) -> bool:
