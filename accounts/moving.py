@@ -70,6 +70,7 @@ def _tell(membership: Membership, old: User, new: User, *, now: datetime) -> Non
     context = {
         "account": membership.account.name,
         "slug": membership.account.slug,
+        "membership": membership.pk,
         "old_address": old.email,
         "new_address": new.email,
         "member_name": new.get_full_name(),

@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts import audit, keys, sessions
 from accounts.audit import Event
 from accounts.mail import is_not_me
-from accounts.models import Notice, User, random_value
+from accounts.models import Membership, Notice, User, random_value
 
 LIFE = timedelta(hours=72)
 MOST_DIGITS = 18  # of a 64-bit key
@@ -49,11 +49,22 @@ def act(notice: Notice, *, now: datetime) -> None:
     if restored and not User.objects.filter(email=restored).exclude(pk=user.pk).exists():
         user.email, user.mailbox_nonce = restored, random_value()
         _void_later(notice, now=now)
+    _take_back(notice, user)
     # Whoever knows the password may be the reason for the objection.
     user.set_unusable_password()
     user.save(update_fields=["email", "mailbox_nonce", "password"])
     sessions.end_everything(user)
     audit.record(Event.NOT_ME, subject=user, before=before, after={"mail": notice.kind}, now=now)
+
+
+def _take_back(notice: Notice, user: User) -> None:
+    """Bring a moved membership back to ``user``, who had it; the new mailbox moves nothing."""
+    told = notice.context
+    if notice.kind != "membership_moved" or notice.recipient != told["old_address"]:
+        return
+    moved = Membership.objects.filter(pk=told["membership"], user__email=told["new_address"])
+    if not Membership.objects.filter(user=user, account__in=moved.values("account")).exists():
+        moved.update(user=user)
 
 
 def _void_later(notice: Notice, *, now: datetime) -> None:
