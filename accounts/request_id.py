@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts import client, current
@@ -13,7 +14,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]{8,40}")
 
 
 class RequestIdMiddleware:
-    """Take a proxy's ``X-Request-ID`` if it is harmless, else make one."""
+    """Take the ``X-Request-ID`` of a proxy of ours if it is harmless, else make one.
+
+    Without a proxy the client wrote it, who could give two requests of the audit one id.
+    """
 
     sync_capable = True
     async_capable = True
@@ -40,6 +44,7 @@ class RequestIdMiddleware:
 
     def _begin(self, request: HttpRequest) -> str:
         given = request.headers.get("X-Request-ID", "")
-        request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        is_ours = settings.TRUSTED_PROXIES and _ID.fullmatch(given)
+        request_id = given if is_ours else uuid.uuid4().hex
         current.put(current.Current(address=client.address_of(request), request_id=request_id))
         return request_id

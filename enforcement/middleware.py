@@ -12,6 +12,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
@@ -49,6 +50,15 @@ class GateMiddleware(AuthenticationMiddleware):
         return gate.answer(
             request, purpose=purpose, fresh=purposes.freshness_of(view), now=timezone.now()
         )
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Keep a person's pages out of every cache; "Back" after signing out shows none of them."""
+        asked = getattr(request, "_visitor", None)
+        if asked is not None and asked.person is not None and "Cache-Control" not in response:
+            response["Cache-Control"] = "private, no-store"
+        return response
 
 
 def _async_user(request: HttpRequest) -> Callable[[], Awaitable[User | AnonymousUser]]:

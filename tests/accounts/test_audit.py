@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 from django.db.models import F
 from django.test import Client
+from pytest_django import Settings
 
 from accounts import audit, people
 from accounts.audit import Entry, Event
@@ -182,8 +183,10 @@ def test_a_row_holds_no_address_of_a_mailbox(ada: User, now: datetime) -> None:
     assert len(row.actor) == 32
 
 
-def test_a_request_leaves_its_address_and_its_id(ada: User) -> None:
-    client = Client(REMOTE_ADDR="192.0.2.9", headers={"x-request-id": "proxy-request-1"})
+def test_a_request_leaves_its_address_and_its_id(ada: User, settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = 1
+    given = {"x-request-id": "proxy-request-1", "x-forwarded-for": "192.0.2.9"}
+    client = Client(headers=given)
     answer = client.post("/login/", {"email": ada.email, "password": "wrong"})
     assert answer["X-Request-ID"] == "proxy-request-1"
     (row,) = rows()
@@ -193,7 +196,8 @@ def test_a_request_leaves_its_address_and_its_id(ada: User) -> None:
 
 
 @pytest.mark.parametrize("given", ["short", "x" * 41, "a b c d e f", "abcdefgh\r\nX: y", "ä" * 10])
-def test_an_odd_request_id_is_replaced(given: str, ada: User) -> None:
+def test_an_odd_request_id_is_replaced(given: str, ada: User, settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = 1
     client = Client(headers={"x-request-id": given})
     answer = client.post("/login/", {"email": ada.email, "password": PASSWORD})
     assert answer["X-Request-ID"] != given
