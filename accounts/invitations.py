@@ -129,8 +129,6 @@ def is_vouched_for(invitation: Invitation) -> bool:
     inviter = invitation.invited_by
     if inviter is None or not inviter.is_active:
         return False
-    if inviter.is_bound_staff:
-        return True
     members = Membership.objects.filter(account=invitation.account, user=inviter)
     is_for_owner = invitation.role == Role.OWNER
     return (members.owners() if is_for_owner else members.managers()).exists()

@@ -71,6 +71,7 @@ def remove(*, membership: Membership, actor: User, now: datetime) -> None:
     :raises NotAllowed: if an admin would remove an owner.
     """
     account = _locked(membership.account)
+    membership.refresh_from_db(fields=["role"])
     if actor.pk != membership.user_id:
         _check_rank(actor, membership)
     check_owner_remains(account, without=membership.user)
@@ -94,6 +95,7 @@ def change_role(*, membership: Membership, role: str, actor: User, now: datetime
     :raises NotAllowed: if an admin would make or unmake an owner.
     """
     account = _locked(membership.account)
+    membership.refresh_from_db(fields=["role"])
     _check_rank(actor, membership, role=role)
     if role != Role.OWNER:
         check_owner_remains(account, without=membership.user)

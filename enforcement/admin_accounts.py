@@ -16,8 +16,9 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
 from accounts.models import Account, User
+from accounts.purposes import Fresh
 from accounts.reach import open_invitations, person_of
-from enforcement import account_changes, admin_requirement, overview, policies
+from enforcement import account_changes, admin_proof, admin_requirement, overview, policies
 from enforcement.admin_forms import AccountForm
 from enforcement.models import Policy
 
@@ -60,6 +61,16 @@ class AccountAdmin(ScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         free = self.FOR_SUPPORT if is_support(request) else self.FOR_OWNERS
         return [name for name in self.get_fields(request, obj) if name not in free]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Plan and domains of other people's accounts are changed with fresh proof alone."""
+        if request.method == "POST" and is_support(request):
+            asked = admin_proof.missing(request, Fresh.STRONG, now=timezone.now())
+            if asked is not None:
+                return asked
+        return super().change_view(request, object_id, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         account_changes.change(account=obj, actor=person_of(request), now=timezone.now())

@@ -83,12 +83,13 @@ def _join(request: HttpRequest, usable: Invitation, person: User) -> HttpRespons
         joining.accept(invitation=usable, user=person, now=timezone.now())
     except joining.SetUpFirst:
         # The acceptance binds from here: set-up opens to this browser, and comes back.
-        request.session["invitation"] = usable.pk
+        request.session["invitation"] = request.session["joining"] = usable.pk
         return HttpResponseRedirect(f"{reverse('setup')}?next={reverse('invitation_continue')}")
     except joining.NotJoinable as error:
         messages.error(request, str(error))
         return redirect("home")
     request.session.pop("invitation", None)
+    request.session.pop("joining", None)
     messages.success(request, f"Welcome to {usable.account}.")
     return redirect("account", usable.account.slug)
 

@@ -66,7 +66,9 @@ def rows(account: Account, *, now: datetime) -> Iterator[Row]:
         for person, standing in standings(User.objects.filter(memberships__account=account))
     }
     for membership in memberships:
-        standing = people[membership.user_id]
+        standing = people.get(membership.user_id)
+        if standing is None:
+            continue  # joined since the facts were read
         yield Row(
             membership=membership,
             outcome=outcome_of(standing, now=now),

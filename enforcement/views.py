@@ -1,5 +1,7 @@
 """The pages of this app: an account's page, joining and leaving, help, passes."""
 
+from contextlib import suppress
+
 from django.contrib import messages
 from django.contrib.auth import logout as end_session
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -172,8 +174,9 @@ def member_pass_end(request: HttpRequest, pk: int) -> HttpResponse:
     active = get_object_or_404(Pass.objects.select_related("user"), pk=pk)
     if not passes.may_revoke(acting, active.user):
         raise Http404
-    if request.method == "POST" and active.closed_at is None:
-        passes.revoke_pass(user=active.user, actor=acting, now=now)
+    if request.method == "POST":
+        with suppress(passes.NotGrantable):  # it has ended meanwhile, which is what was wanted
+            passes.revoke_pass(user=active.user, actor=acting, now=now)
         messages.success(request, f"The pass of {active.user} has ended.")
         return redirect("home")
     return render(request, "enforcement/pass_end.html", {"active": active, "person": active.user})

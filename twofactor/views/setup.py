@@ -76,7 +76,7 @@ def is_invited_to(request: HttpRequest, user: User) -> bool:
     asked = obligation is not None and (obligation.must_act or obligation.is_on_pass)
     if not request.user.is_authenticated or asked or settings.TWO_FACTOR_SELF_SERVICE:
         return True
-    if devices.can_verify(user) or "invitation" in request.session:
+    if devices.can_verify(user) or "joining" in request.session:
         return True
     owned = Membership.objects.owners().filter(user=user).select_related("account")
     return any(membership.account.can_require_two_factor for membership in owned)
