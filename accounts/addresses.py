@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from accounts import audit, keys, mail, moving
+from accounts import audit, keys, letters, mail, moving
 from accounts.audit import Event
 from accounts.emails import canonical_email
 from accounts.models import EndReason, Membership, Notice, User, random_value
@@ -127,7 +127,7 @@ def may_be_asked(notice: Notice, now: datetime) -> bool:
 
 
 def link_of(notice: Notice) -> str:
-    return mail.absolute(reverse("settings_email_confirm", args=[_token(notice)]))
+    return letters.absolute(reverse("settings_email_confirm", args=[_token(notice)]))
 
 
 def _token(notice: Notice) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.urls import reverse
 
-from accounts import audit, keys, mail
+from accounts import audit, keys, letters, mail
 from accounts.audit import Event
 from accounts.emails import canonical_email
 from accounts.models import INVITATION_LIFE, Account, Invitation, Membership, Role, User
@@ -114,7 +114,7 @@ def find(token: str) -> Invitation | None:
 def link_of(pk: int) -> str:
     """Return the full link of an invitation, for its mail."""
     invitation = Invitation.objects.get(pk=pk)
-    return mail.absolute(reverse("invitation", args=[_token(invitation)]))
+    return letters.absolute(reverse("invitation", args=[_token(invitation)]))
 
 
 def is_open(pk: int, *, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from accounts.mail import zone_of
+from accounts.letters import zone_of
 from accounts.models import User
 
 

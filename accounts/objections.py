@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts import audit, keys, sessions
 from accounts.audit import Event
-from accounts.mail import is_not_me
+from accounts.letters import is_not_me
 from accounts.models import Membership, Notice, User, random_value
 
 LIFE = timedelta(hours=72)

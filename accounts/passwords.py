@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from accounts import audit, keys, mail
+from accounts import audit, keys, letters, mail
 from accounts.audit import Event
 from accounts.emails import canonical_email
 from accounts.models import EndReason, Notice, User, random_value
@@ -47,7 +47,7 @@ def reset_link(user: User) -> str:
     """Return the full address that lets ``user`` choose a password, for one hour and one use."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     token = default_token_generator.make_token(user)
-    return mail.absolute(reverse("password_reset_confirm", args=[uid, token]))
+    return letters.absolute(reverse("password_reset_confirm", args=[uid, token]))
 
 
 class LinkUsed(Exception):

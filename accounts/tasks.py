@@ -5,7 +5,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import mail
+from accounts import delivery, mail
 from accounts.clock import is_trustworthy
 
 BATCH = 100
@@ -18,7 +18,7 @@ def send_notices() -> None:
     if not is_trustworthy():
         return
     stop_at = time.monotonic() + TASK_SECONDS
-    while mail.send_due(now=timezone.now(), limit=BATCH) == BATCH:
+    while delivery.send_due(now=timezone.now(), limit=BATCH) == BATCH:
         if time.monotonic() >= stop_at:
             mail.wake()  # the rest is another task's
             break

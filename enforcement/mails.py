@@ -6,7 +6,8 @@ from typing import Any
 from django.urls import reverse
 
 from accounts import invitations, mail
-from accounts.mail import Kind, absolute, register
+from accounts.letters import absolute
+from accounts.mail import Kind, register
 from accounts.models import Membership, Notice
 from enforcement.decision import decide
 from enforcement.models import Pass, Policy

@@ -9,7 +9,7 @@ from django.core.paginator import Page, Paginator
 from django.db import models
 from django.urls import reverse
 
-from accounts import mail
+from accounts import letters, mail
 from accounts.models import Account, Notice, User
 from accounts.reach import open_invitations
 from enforcement import notices, policies, report
@@ -135,7 +135,7 @@ def _mail(policy: Policy, viewer: User, *, now: datetime) -> tuple[str, str]:
     """Return the real mail to whoever must act, with no link in it that would prove a mailbox."""
     name = notices.MAIL_OF[Outcome.MUST_ACT]
     kind = next(kind for kind in mail.registered() if kind.name == name)
-    link = mail.absolute(reverse("setup_link", args=["your-own-link"]))
+    link = letters.absolute(reverse("setup_link", args=["your-own-link"]))
     notice = mail.prepared(
         name,
         to=viewer,
@@ -144,13 +144,13 @@ def _mail(policy: Policy, viewer: User, *, now: datetime) -> tuple[str, str]:
         context=notices.context_of(policy),
         now=now,
     )
-    shown = mail.build(notice, replace(kind, values=lambda *_: {"setup_url": link}), now=now)
+    shown = letters.build(notice, replace(kind, values=lambda *_: {"setup_url": link}), now=now)
     return str(shown.subject), str(shown.body)
 
 
 def told_to(viewer: User, instant: datetime) -> str:
     """Return ``instant`` in the viewer's zone, with UTC beside it."""
-    return mail.told_in(instant, mail.zone_of(viewer))
+    return letters.told_in(instant, letters.zone_of(viewer))
 
 
 def starter_of(policy: Policy) -> str:

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts import mail
+from accounts import letters, mail
 from accounts.mail import Kind
 from accounts.purposes import Purpose, serves
 from enforcement.context import Banner
@@ -88,10 +88,10 @@ def sample_mail(kind: Kind, *, now: datetime) -> EmailMultiAlternatives:
         now=now,
     )
     notice.pk = 0
-    here = mail.absolute("/styleguide/mail/")
+    here = letters.absolute("/styleguide/mail/")
     links = dict.fromkeys(("setup_url", "url", "revoke_url", "account_url", "not_me_url"), here)
     made_up = {**links, "code": "012345", "person_name": "Ada"}
-    return mail.build(notice, replace(kind, values=lambda *_: made_up), now=now)
+    return letters.build(notice, replace(kind, values=lambda *_: made_up), now=now)
 
 
 def html_of(message: EmailMultiAlternatives) -> str:

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template import engines
 
-from accounts import mail
+from accounts import letters
 
 pytest_plugins = ["tests.services.fixtures"]
 
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def no_mail_lacks_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every mail that any test builds must have been given all that its templates print."""
-    build, engine = mail.build, engines["django"].engine  # type: ignore[attr-defined]
+    build, engine = letters.build, engines["django"].engine  # type: ignore[attr-defined]
 
     def build_strictly(*args: Any, **kwargs: Any) -> EmailMultiAlternatives:
         engine.string_if_invalid = "(missing: %s)"
@@ -58,4 +58,4 @@ def no_mail_lacks_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return message
 
-    monkeypatch.setattr(mail, "build", build_strictly)
+    monkeypatch.setattr(letters, "build", build_strictly)

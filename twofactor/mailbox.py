@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import keys, mail
+from accounts import keys, letters, mail
 from accounts.client import bucket_of
 from accounts.models import Notice, User
 from accounts.throttle import TooMany
@@ -30,7 +30,7 @@ class LinkInvalid(Exception):
 
 def make_link(user: User, *, now: datetime) -> str:
     """Return the full address of the page that proves ``user``'s mailbox."""
-    return mail.absolute(reverse("setup_link", args=[make_token(user, now=now)]))
+    return letters.absolute(reverse("setup_link", args=[make_token(user, now=now)]))
 
 
 def make_token(user: User, *, now: datetime) -> str:

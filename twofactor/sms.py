@@ -18,7 +18,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from accounts.mail import absolute
+from accounts.letters import absolute
 from accounts.outbox import write_text
 from accounts.spare import SpareCache
 

@@ -8,7 +8,7 @@ from django.core import mail as outgoing
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import addresses, mail, objections, passwords
+from accounts import addresses, delivery, letters, objections, passwords
 from accounts.addresses import NotChangeable
 from accounts.models import AuditEvent, EndReason, Notice, User
 from enforcement import passes, policies
@@ -49,7 +49,7 @@ def told_of(kind: str) -> set[str]:
 
 
 def not_me(notice: Notice) -> str:
-    return f"/not-me/{mail.not_me_token(notice)}/"
+    return f"/not-me/{letters.not_me_token(notice)}/"
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_a_taken_address_is_told_to_nobody(
     free = ask(verified, NEW)
     assert (taken.status_code, taken["Location"]) == (free.status_code, free["Location"])
     outgoing.outbox.clear()
-    while mail.send_due(now=clock.now):
+    while delivery.send_due(now=clock.now):
         continue
     assert owner.email not in {address for each in outgoing.outbox for address in each.to}
 

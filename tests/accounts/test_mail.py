@@ -16,7 +16,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
 from django.test import Client
 
-from accounts import addresses, invitations, mail, memberships, passwords
+from accounts import addresses, delivery, invitations, letters, mail, memberships, passwords
 from accounts.mail import Kind
 from accounts.models import Account, Membership, Notice, Role, User
 from enforcement import joining, leaving, notices, passes, policies, switching
@@ -42,7 +42,7 @@ def owe_everything(account: Account, owner: User, ada: User, clock: Clock) -> No
     addresses_and_passwords(ada, clock)
     factors(clock)
     the_requirement(account, owner, ada, clock)
-    mail.owe_mail_trouble(account.pk, now=clock.now)
+    delivery.owe_mail_trouble(account.pk, now=clock.now)
 
 
 def joining_and_roles(account: Account, owner: User, ada: User, clock: Clock) -> None:
@@ -159,7 +159,7 @@ def test_every_mail_is_rendered_with_nothing_missing(
     owed: dict[str, tuple[Kind, Notice]], clock: Clock
 ) -> None:
     for name, (kind, notice) in owed.items():
-        for part, text in parts_of(mail.build(notice, kind, now=clock.now)).items():
+        for part, text in parts_of(letters.build(notice, kind, now=clock.now)).items():
             assert "None" not in text, (name, part)
             assert "{{" not in text, (name, part)
             assert "{%" not in text, (name, part)
@@ -169,14 +169,14 @@ def test_a_variable_that_is_missing_fails_any_test_that_builds_the_mail(now: dat
     (kind,) = [each for each in mail.registered() if each.name == "requirement_ready"]
     notice = Notice(recipient="a@b.example", kind=kind.name, context={})
     with pytest.raises(AssertionError, match="requirement_ready lacks"):
-        mail.build(notice, kind, now=now)
+        letters.build(notice, kind, now=now)
 
 
 def test_every_mail_says_why_it_came_and_every_link_is_in_both_parts(
     owed: dict[str, tuple[Kind, Notice]], clock: Clock
 ) -> None:
     for name, (kind, notice) in owed.items():
-        parts = parts_of(mail.build(notice, kind, now=clock.now))
+        parts = parts_of(letters.build(notice, kind, now=clock.now))
         assert "You get this mail because" in parts["text"], name
         links = set(re.findall(r"http://testserver[^\s<>\"]*", parts["text"]))
         assert links, name
@@ -192,7 +192,7 @@ def test_no_link_of_any_mail_changes_anything_when_it_is_opened(
     """As scanners of mail do: open everything, signed in nowhere."""
     before = snapshot()
     for kind, notice in owed.values():
-        text = parts_of(mail.build(notice, kind, now=clock.now))["text"]
+        text = parts_of(letters.build(notice, kind, now=clock.now))["text"]
         for link in re.findall(r"http://testserver(/[^\s<>\"]*)", text):
             for method in ("get", "head", "options"):
                 getattr(Client(), method)(link.rstrip("."), headers={"accept": "text/html"})
@@ -207,7 +207,7 @@ def snapshot() -> list[Any]:
 def test_what_a_row_keeps_is_no_secret(owed: dict[str, tuple[Kind, Notice]], clock: Clock) -> None:
     """What opens something is in the text of a mail and in no row."""
     for name, (kind, notice) in owed.items():
-        text = parts_of(mail.build(notice, kind, now=clock.now))["text"]
+        text = parts_of(letters.build(notice, kind, now=clock.now))["text"]
         row = str(Notice.objects.filter(pk=notice.pk).values().get())
         opening = [
             part
@@ -229,7 +229,7 @@ def test_names_are_escaped_in_html_and_plain_in_text(
     notices.announce(now=clock.now)
     notice = Notice.objects.get(kind="requirement_must_act", user=ada)
     kinds = {kind.name: kind for kind in mail.registered()}
-    parts = parts_of(mail.build(notice, kinds[notice.kind], now=clock.now))
+    parts = parts_of(letters.build(notice, kinds[notice.kind], now=clock.now))
     assert '<img src="x"> & Söhne' in parts["text"]
     assert '<img src="x">' not in parts["html"]
     assert "&lt;img" in parts["html"]
@@ -244,7 +244,7 @@ def test_a_name_with_a_line_break_forges_no_header(
     notices.announce(now=clock.now)
     notice = Notice.objects.get(kind="requirement_must_act", user=ada)
     kinds = {kind.name: kind for kind in mail.registered()}
-    message = mail.build(notice, kinds[notice.kind], now=clock.now).message()
+    message = letters.build(notice, kinds[notice.kind], now=clock.now).message()
     assert message["Bcc"] is None
 
 
@@ -300,12 +300,12 @@ def test_an_unknown_kind_is_an_error_of_the_program(ada: User, now: datetime) ->
 )
 def test_an_instant_is_told_in_the_person_s_zone_with_utc_beside_it(zone: str, told: str) -> None:
     instant = datetime.fromisoformat("2026-11-26T09:30:00+00:00")
-    assert mail.told_in(instant, mail.zone_of(User(time_zone=zone))) == told
+    assert letters.told_in(instant, letters.zone_of(User(time_zone=zone))) == told
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "\x00"])
 def test_a_zone_that_does_not_exist_is_utc(zone: str) -> None:
-    assert mail.zone_of(User(time_zone=zone)).key == "UTC"
+    assert letters.zone_of(User(time_zone=zone)).key == "UTC"
 
 
 # What the mail server says.
@@ -331,7 +331,7 @@ def test_only_what_is_wrong_with_a_recipient_is_final(
 
     monkeypatch.setattr(EmailMultiAlternatives, "send", refuse)
     owe("one", to=ada, now=now)
-    mail.send_due(now=now)
+    delivery.send_due(now=now)
     notice = Notice.objects.get()
     assert notice.state == (Notice.State.FAILED if is_final else Notice.State.OWED)
     assert (User.objects.get(pk=ada.pk).mail_failed_at == now) is is_final

@@ -9,7 +9,7 @@ from django.core import mail as outgoing
 from django.test import Client
 from django.urls import reverse
 
-from accounts import mail, passwords, people
+from accounts import delivery, passwords, people
 from accounts.models import AuditEvent, Notice, User
 from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in, sign_in_with_code
 from tests.factories import PASSWORD, make_user
@@ -26,7 +26,7 @@ def ask(email: str, client: Client | None = None) -> Any:
 
 def mailed_link(now: datetime) -> str:
     outgoing.outbox.clear()
-    while mail.send_due(now=now):
+    while delivery.send_due(now=now):
         continue
     (message,) = [each for each in outgoing.outbox if "/password/reset/" in str(each.body)]
     (path,) = set(
@@ -38,7 +38,7 @@ def mailed_link(now: datetime) -> str:
 def mailed(now: datetime) -> list[str]:
     """Send what is owed; return who got a mail."""
     outgoing.outbox.clear()
-    while mail.send_due(now=now):
+    while delivery.send_due(now=now):
         continue
     return [each.to[0] for each in outgoing.outbox]
 

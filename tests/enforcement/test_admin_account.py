@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts import mail
+from accounts import delivery
 from accounts.models import Account, AuditEvent, Membership, Notice, Plan, User
 from enforcement import notices, policies
 from enforcement.models import Policy
@@ -95,7 +95,7 @@ def test_the_page_tells_whom_no_mail_reached(
     words = text_of(client.get(account_page(northwind)))
     assert "0 sent, 1 waiting, 1 failed" in words
     assert "ada@northwind.example failed SMTPRecipientsRefused 550" in words
-    mail.send_due(now=clock.now)
+    delivery.send_due(now=clock.now)
     assert "1 sent, 0 waiting, 1 failed" in text_of(client.get(account_page(northwind)))
 
 

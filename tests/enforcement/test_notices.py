@@ -6,7 +6,7 @@ import pytest
 from django.core import mail as sent
 from pytest_django import Settings
 
-from accounts import mail, people
+from accounts import delivery, people
 from accounts.models import Account, Membership, Notice, User
 from enforcement import notices, passes, policies
 from enforcement.models import Policy
@@ -31,7 +31,7 @@ def owed(*kinds: str) -> list[tuple[str, str]]:
 def send(now: datetime) -> list[str]:
     """Send what is owed; return the addresses that got a mail."""
     sent.outbox.clear()
-    while mail.send_due(now=now):
+    while delivery.send_due(now=now):
         continue
     return sorted(each.to[0] for each in sent.outbox)
 

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from accounts import audit, invitations, mail
+from accounts import audit, delivery, invitations
 from accounts.audit import Event
 from accounts.memberships import LastOwner
 from accounts.models import AuditEvent, Membership, Notice, Role, User
@@ -51,8 +51,8 @@ def test_jobs_that_run_in_parallel_mail_each_person_once() -> None:
     account = make_account(owner=owner, members=members)
     policies.switch_on(account=account, actor=owner, now=timezone.now())
     assert not raised(at_once([partial(tasks.carry_out, now=timezone.now())] * 4))
-    sending = at_once([partial(mail.send_due, now=timezone.now(), limit=3)] * 8)
-    while mail.send_due(now=timezone.now()):
+    sending = at_once([partial(delivery.send_due, now=timezone.now(), limit=3)] * 8)
+    while delivery.send_due(now=timezone.now()):
         continue
     assert not raised(sending)
     subjects_of = Counter((sent.to[0], sent.subject) for sent in outbox.outbox)

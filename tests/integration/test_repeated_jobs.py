@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import audit, mail
+from accounts import audit, delivery
 from accounts.audit import Event
 from accounts.models import Account, AuditEvent, Notice, User
 from enforcement import passes, policies, tasks
@@ -110,7 +110,7 @@ def test_a_job_that_runs_twice_owes_nothing_twice(now: datetime) -> None:
     required_since(account, owner, at=now)
     for at in (now, now, now + 12 * HOUR, now + 12 * HOUR, now + 23 * HOUR, now + DAY, now + DAY):
         tasks.carry_out(now=at)
-        mail.send_due(now=at)
+        delivery.send_due(now=at)
         Policy.objects.update(announced_at=None, reminded_12h_at=None, swept_at=None)
     assert len(outbox.outbox) == len({(sent.to[0], sent.subject) for sent in outbox.outbox})
     counts = [kinds_owed().count(kind) for kind in ("requirement_must_act", "reminder_12h")]
@@ -147,7 +147,7 @@ def test_a_job_hours_late_does_once_what_is_still_right(now: datetime) -> None:
     set_up(other, enrolled)
     for late in (now, now + HOUR):
         tasks.carry_out(now=late)
-        mail.send_due(now=late)
+        delivery.send_due(now=late)
     assert not {"reminder_12h", "reminder_1h"} & set(kinds_owed())
     (told,) = Notice.objects.filter(kind="signed_out")
     assert (told.user, told.state) == (idle, Notice.State.SENT)
@@ -202,7 +202,7 @@ def test_whoever_is_deleted_before_a_job_runs_stops_nobody_else(
     delete(account, owner, member)
     for at in (now, now + 12 * HOUR, now + DAY, now + DAY):
         tasks.carry_out(now=at)
-        mail.send_due(now=at)
+        delivery.send_due(now=at)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     states = dict(Notice.objects.filter(user=neighbour).values_list("kind", "state"))
     assert states["requirement_must_act"] == states["reminder_12h"] == Notice.State.SENT

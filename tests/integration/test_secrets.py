@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import invitations, mail, passwords, sessions
+from accounts import delivery, invitations, passwords, sessions
 from accounts.models import AuditEvent, Notice, Role, Session, User
 from enforcement import passes, policies, tasks
 from tests.factories import make_account, make_user
@@ -78,7 +78,7 @@ class Story:
 
     def work(self) -> None:
         tasks.carry_out(now=timezone.now())
-        mail.send_due(now=timezone.now())
+        delivery.send_due(now=timezone.now())
 
     def mails(self, kind: str) -> list[str]:
         self.work()

@@ -9,7 +9,7 @@ from django.db import connections
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import mail
+from accounts import delivery
 from accounts.models import Account, Notice, User
 from enforcement import notices, policies
 from tests.factories import make_account, make_user
@@ -47,7 +47,7 @@ def times_mailed(server: SMTPServer) -> dict[str, int]:
 @pytest.mark.django_db
 def test_a_batch_goes_over_one_connection(smtp_server: SMTPServer, now: datetime) -> None:
     require(*MEMBERS, now=now)
-    assert mail.send_due(now=now) == len(MEMBERS) + 2
+    assert delivery.send_due(now=now) == len(MEMBERS) + 2
     assert smtp_server.connections == 1
     assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
 
@@ -59,13 +59,13 @@ def test_whom_the_server_put_off_is_tried_again_alone(
 ) -> None:
     require(*MEMBERS, now=now)
     smtp_server.refusals[THIRD] = answer
-    mail.send_due(now=now)
+    delivery.send_due(now=now)
     others = [email for email in MEMBERS if email != THIRD]
     assert times_mailed(smtp_server) == dict.fromkeys(others, 1)
     assert state_of(THIRD) == Notice.State.OWED
     smtp_server.refusals.clear()
-    assert mail.send_due(now=now + MINUTE - timedelta(milliseconds=1)) == 0
-    assert mail.send_due(now=now + MINUTE) == 1
+    assert delivery.send_due(now=now + MINUTE - timedelta(milliseconds=1)) == 0
+    assert delivery.send_due(now=now + MINUTE) == 1
     assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
     assert not Notice.objects.filter(kind="mail_trouble").exists()
 
@@ -77,15 +77,15 @@ def test_whom_the_server_refuses_is_marked_and_owners_told_once_a_day(
     now = now.replace(hour=9)
     require(*MEMBERS, now=now)
     smtp_server.refusals.update({THIRD: "550 no such person", MEMBERS[3]: "553 never heard of"})
-    mail.send_due(now=now)
-    mail.send_due(now=now + MINUTE)
+    delivery.send_due(now=now)
+    delivery.send_due(now=now + MINUTE)
     others = [email for email in MEMBERS if email not in smtp_server.refusals]
     assert times_mailed(smtp_server) == dict.fromkeys(others, 1)
     assert state_of(THIRD) == state_of(MEMBERS[3]) == Notice.State.FAILED
     assert User.objects.get(email=THIRD).mail_failed_at == now
     (told,) = [sent for sent in smtp_server.to(OWNER) if "can't be reached" in sent["Subject"]]
     assert THIRD in body_of(told)
-    assert mail.send_due(now=now + timedelta(hours=10)) == 0  # a final refusal stays final
+    assert delivery.send_due(now=now + timedelta(hours=10)) == 0  # a final refusal stays final
 
 
 @pytest.mark.django_db
@@ -96,7 +96,7 @@ def test_another_refusal_tells_the_owners_again_on_another_day_only(
     require(*MEMBERS, now=now)
     account = Account.objects.get()
     for later in (timedelta(), timedelta(hours=14), timedelta(hours=16)):
-        mail.owe_mail_trouble(account.pk, now=now + later)
+        delivery.owe_mail_trouble(account.pk, now=now + later)
     assert Notice.objects.filter(kind="mail_trouble", recipient=OWNER).count() == 2
 
 
@@ -106,10 +106,10 @@ def test_a_server_that_is_away_costs_no_mail(
 ) -> None:
     require(*MEMBERS, now=now)
     settings.EMAIL_PORT = 1
-    mail.send_due(now=now)
+    delivery.send_due(now=now)
     settings.EMAIL_PORT = smtp_server.port
     assert set(Notice.objects.values_list("state", flat=True)) == {Notice.State.OWED}
-    mail.send_due(now=now + MINUTE)
+    delivery.send_due(now=now + MINUTE)
     assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
 
 
@@ -130,7 +130,7 @@ def test_an_odd_address_is_mailed_or_marked_alone(
 ) -> None:
     require(*MEMBERS, now=now)
     Notice.objects.filter(recipient=THIRD).update(recipient=email)
-    mail.send_due(now=now)
+    delivery.send_due(now=now)
     others = [each for each in MEMBERS if each != THIRD]
     found = times_mailed(smtp_server)
     assert {each: found.get(each) for each in others} == dict.fromkeys(others, 1)
@@ -144,12 +144,12 @@ def test_a_server_that_dawdles_does_not_outlast_the_lease(
     smtp_server: SMTPServer, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require(*MEMBERS, now=now)
-    monkeypatch.setattr(mail, "BATCH_SECONDS", 0)
-    assert mail.send_due(now=now) == len(MEMBERS) + 2
+    monkeypatch.setattr(delivery, "BATCH_SECONDS", 0)
+    assert delivery.send_due(now=now) == len(MEMBERS) + 2
     assert not smtp_server.mails
     # What was given back is free at once, to whichever worker comes first.
-    monkeypatch.setattr(mail, "BATCH_SECONDS", 60)
-    mail.send_due(now=now)
+    monkeypatch.setattr(delivery, "BATCH_SECONDS", 60)
+    delivery.send_due(now=now)
     assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
 
 
@@ -166,7 +166,7 @@ def test_whoever_is_deleted_while_a_batch_runs_stops_nobody_elses_mail(
         connections.close_all()
 
     smtp_server.on_mail = delete
-    mail.send_due(now=now)
+    delivery.send_due(now=now)
     assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS[:-2], 1)
     assert set(Notice.objects.values_list("state", flat=True)) == {Notice.State.SENT}
 
@@ -174,3 +174,25 @@ def test_whoever_is_deleted_while_a_batch_runs_stops_nobody_elses_mail(
 def body_of(sent: EmailMessage) -> str:
     part = sent.get_body(preferencelist=("plain",))
     return str(part.get_content()) if part else ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("outage", "state"), [(timedelta(days=3) - MINUTE, "owed"), (timedelta(days=3), "failed")]
+)
+def test_a_server_of_ours_may_be_away_for_three_days(
+    outage: timedelta, state: str, now: datetime, settings: Settings
+) -> None:
+    """However often it was tried: the mail waits, and no address is said to be at fault."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # nobody listens there
+    require(THIRD, now=now)
+    at = now
+    while at <= now + outage:
+        delivery.send_due(now=at)
+        at += timedelta(hours=6) + MINUTE
+    delivery.send_due(now=now + outage)
+    Notice.objects.filter(state="owed").update(due_at=now + outage)
+    delivery.send_due(now=now + outage)
+    assert state_of(THIRD) == state
+    assert User.objects.get(email=THIRD).mail_failed_at is None

@@ -7,7 +7,7 @@ from django.core import mail as sent
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.utils import timezone
 
-from accounts.mail import send_due
+from accounts.delivery import send_due
 from accounts.models import Notice
 from enforcement.tasks import carry_out
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import addresses, mail, objections, passwords, sessions
+from accounts import addresses, delivery, objections, passwords, sessions
 from accounts.addresses import NotChangeable
 from accounts.models import Notice, User
 from tests.enforcement.kit import sign_in
@@ -108,5 +108,5 @@ def test_a_new_address_that_is_taken_is_awaited_like_any_other(
         clock.forward(seconds=1)
     assert "We sent a mail" in seen[0]
     assert seen[0].count("notice") == seen[1].count("notice")
-    mail.send_due(now=clock.now)
+    delivery.send_due(now=clock.now)
     assert VICTIM not in [to for each in mailoutbox for to in each.to]

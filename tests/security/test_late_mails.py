@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts import mail, passwords
+from accounts import delivery, passwords
 from accounts.models import Notice, User, random_value
 from enforcement import passes, policies
 from tests.factories import make_account, make_user
@@ -31,7 +31,7 @@ def test_an_old_mailbox_is_sent_no_link_to_reset_the_password(
     """S43: a reset that was asked for dies with the address, its mail unsent or not."""
     passwords.ask_for_reset(email=OLD, now=clock.now)
     move_away(ada)
-    mail.send_due(now=clock.now)
+    delivery.send_due(now=clock.now)
     assert mailoutbox == []
     assert Notice.objects.get().state == Notice.State.DROPPED
 
@@ -45,7 +45,7 @@ def test_an_old_mailbox_is_sent_no_link_that_proves_the_new_one(
     policies.switch_on(account=account, actor=None, now=clock.now)
     passes.grant_pass(user=ada, actor=None, reason="lost", now=clock.now)
     move_away(ada)
-    mail.send_due(now=clock.now)
+    delivery.send_due(now=clock.now)
     (told,) = [each for each in mailoutbox if each.to == [OLD]]
     assert "/two-factor/setup/" in told.body
     assert "/two-factor/setup/link/" not in told.body
@@ -54,6 +54,6 @@ def test_an_old_mailbox_is_sent_no_link_that_proves_the_new_one(
 def test_the_own_mailbox_is_sent_both(ada: User, clock: Clock, mailoutbox: list[Any]) -> None:
     """S43: who stayed gets a link that works."""
     passwords.ask_for_reset(email=OLD, now=clock.now)
-    mail.send_due(now=clock.now)
+    delivery.send_due(now=clock.now)
     assert "/password/reset/" in mailoutbox[0].body
     assert mailbox.read_link(mailbox.make_token(ada, now=clock.now), now=clock.now) == ada

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts import invitations, mail
+from accounts import delivery, invitations
 from accounts.models import Account, Membership, Role, User
 from tests.enforcement.kit import sign_in
 from tests.factories import make_account, make_user
@@ -58,7 +58,7 @@ def test_a_name_adds_no_line_to_an_invitation(
     invitations.invite(
         account=account, email="you@there.example", role=Role.MEMBER, actor=eve, now=clock.now
     )
-    mail.send_due(now=clock.now)
+    delivery.send_due(now=clock.now)
     (sent,) = mailoutbox
     assert "Your account is locked." not in sent.body.splitlines()
     assert set(sent.message().keys()) <= {

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts import addresses, objections, passwords
-from accounts.mail import not_me_token
+from accounts.letters import not_me_token
 from accounts.models import Notice, User
 from tests.factories import make_user
 from tests.journeys.clock import START

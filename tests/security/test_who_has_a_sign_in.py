@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts import mail, passwords
+from accounts import delivery, passwords
 from accounts.models import AuditEvent, Notice
 from enforcement import tasks
 from tests.factories import make_user
@@ -49,7 +49,7 @@ def test_only_who_has_a_sign_in_is_mailed(clock: Clock, mailoutbox: list[Any]) -
     """S58: what was written for the others is dropped, and forgotten after a day."""
     for email in (KNOWN, UNKNOWN, CLOSED):
         passwords.ask_for_reset(email=email, now=clock.now)
-    mail.send_due(now=clock.now)
+    delivery.send_due(now=clock.now)
     assert [each.to for each in mailoutbox] == [[KNOWN]]
     clock.forward(hours=25)
     tasks.forget_old()

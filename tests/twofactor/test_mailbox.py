@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts import mail
+from accounts import delivery
 from accounts.models import Notice, User, random_value
 from accounts.throttle import TooMany
 from tests.factories import make_user
@@ -133,7 +133,7 @@ def test_mails_wait_for_one_another(ada: User, now: datetime) -> None:
 
 def test_the_mail_delivers_the_code(ada: User, now: datetime, mailoutbox: list[Any]) -> None:
     code = send(ada, now=now)
-    assert mail.send_due(now=now) == 1
+    assert delivery.send_due(now=now) == 1
     assert mailoutbox[0].to == [ada.email]
     assert code in mailoutbox[0].body
 
@@ -142,5 +142,5 @@ def test_a_late_mail_with_a_dead_code_is_not_sent(
     ada: User, now: datetime, mailoutbox: list[Any]
 ) -> None:
     send(ada, now=now)
-    mail.send_due(now=now + TEN_MINUTES)
+    delivery.send_due(now=now + TEN_MINUTES)
     assert not mailoutbox

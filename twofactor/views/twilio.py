@@ -6,7 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
 
-from accounts import mail
+from accounts import letters
 from accounts.purposes import Purpose, serves
 from twofactor import texts
 
@@ -32,5 +32,5 @@ def is_signed(request: HttpRequest) -> bool:
         return False
     validator = RequestValidator(settings.TWILIO_AUTH_TOKEN)
     signature = request.headers.get("X-Twilio-Signature", "")
-    url = mail.absolute(request.get_full_path())
+    url = letters.absolute(request.get_full_path())
     return bool(validator.validate(url, request.POST, signature))

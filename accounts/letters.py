@@ -1,0 +1,119 @@
+"""One mail, rendered: texts, links and instants as its recipient is to read them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import formats, timezone, translation
+
+from accounts import keys
+from accounts.mail import Kind
+from accounts.models import Notice, User
+
+INSTANTS = ("deadline", "until", "expires", "at", "ended")
+
+
+def build(notice: Notice, kind: Kind, *, now: datetime) -> EmailMultiAlternatives:
+    """Render one mail in its recipient's language and time zone.
+
+    :raises ValueError: for an address that no mail can be sent to.
+    """
+    check_address(notice.recipient)
+    person = notice.user
+    with translation.override(person.language if person else settings.LANGUAGE_CODE):
+        values = _values(notice, kind, now=now)
+        subject = " ".join(render_to_string(f"{kind.folder}/subject.txt", values).split())
+        values["subject"] = subject
+        text = render_to_string(f"{kind.folder}/body.txt", values)
+        html = render_to_string(f"{kind.folder}/body.html", values)
+    message = EmailMultiAlternatives(subject, text, to=[notice.recipient])
+    message.attach_alternative(html, "text/html")
+    message.extra_headers["Auto-Submitted"] = "auto-generated"
+    return message
+
+
+def check_address(address: str) -> None:
+    """Refuse what would reach nobody, or somebody else.
+
+    Django sends no mail to an empty address and says that it did; and it turns a mailbox name
+    beyond ASCII into another name.
+
+    :raises ValueError: for such an address.
+    """
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or not local.isascii():
+        raise ValueError("No mail can be sent to this address.")
+
+
+def _values(notice: Notice, kind: Kind, *, now: datetime) -> dict[str, Any]:
+    person = notice.user
+    values: dict[str, Any] = {
+        "site_name": settings.TWO_FACTOR_ISSUER,
+        "base_url": settings.BASE_URL,
+        "sign_in_url": absolute(reverse("login")),
+        "security_url": absolute(reverse("security")),
+        "password_reset_url": absolute(reverse("password_reset")),
+        "person_name": person.get_full_name() if person else "",
+        "recipient": notice.recipient,
+        **notice.context,
+    }
+    for name in INSTANTS:
+        if values.get(name):
+            values.update(_told(name, values[name], zone_of(person)))
+    if "slug" in notice.context:
+        values["account_url"] = absolute(reverse("account", args=[notice.context["slug"]]))
+    if kind.offers_not_me:
+        values["not_me_url"] = absolute(reverse("not_me", args=[not_me_token(notice)]))
+    if kind.values is not None:
+        values.update(kind.values(notice, now))
+    return values
+
+
+def not_me_token(notice: Notice) -> str:
+    """Return the token by which the recipient of ``notice`` says "it wasn't me"."""
+    made = keys.mac("not-me", *_not_me_parts(notice))
+    return f"{notice.pk}-{made.hex()}"
+
+
+def is_not_me(token: str, notice: Notice) -> bool:
+    """Whether ``token`` was mailed with ``notice``, under whichever of the keys."""
+    number, _, given = token.partition("-")
+    return number == str(notice.pk) and keys.is_hex_mac(given, "not-me", *_not_me_parts(notice))
+
+
+def _not_me_parts(notice: Notice) -> tuple[object, ...]:
+    return notice.pk, notice.nonce, notice.recipient
+
+
+def zone_of(person: User | None) -> ZoneInfo:
+    try:
+        return ZoneInfo(person.time_zone if person else "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _told(name: str, value: str, zone: ZoneInfo) -> dict[str, Any]:
+    """Return an instant, and how it is told: in the person's zone, named, with UTC beside it."""
+    instant = datetime.fromisoformat(value)
+    return {name: instant, f"{name}_told": told_in(instant, zone)}
+
+
+def told_in(instant: datetime, zone: ZoneInfo) -> str:
+    """Return ``instant`` to the second, as "Thursday, 26 November 2026, 09:30:00 UTC"."""
+    local = timezone.localtime(instant, zone)
+    in_utc = instant.astimezone(UTC)
+    day = formats.date_format(local, "l, j F Y")
+    if local.utcoffset() == timedelta():
+        return f"{day}, {in_utc:%H:%M:%S} UTC"
+    same_day = local.date() == in_utc.date()
+    utc = f"{in_utc:%H:%M:%S} UTC" if same_day else f"{in_utc:%d %B, %H:%M:%S} UTC"
+    return f"{day}, {local:%H:%M:%S} {local:%Z} ({zone.key}; {utc})"
+
+
+def absolute(path: str) -> str:
+    """Return the full address of ``path``; the host comes from settings, never from a request."""
+    return f"{settings.BASE_URL}{path}"
