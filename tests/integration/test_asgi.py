@@ -1,5 +1,7 @@
 """The gate under ASGI: the same answers as under WSGI."""
 
+import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -16,6 +18,15 @@ from tests.twofactor.people import enrol_app
 pytestmark = [pytest.mark.both_databases, pytest.mark.django_db(transaction=True)]
 PAGE = {"Accept": "text/html"}
 BACKGROUND = {"Accept": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def out_of_the_browsers_loop() -> Iterator[None]:
+    """Playwright keeps a loop running in a process that has driven a browser; step out of it."""
+    kept = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(kept)
 
 
 def signed_in(user: User, *, code: str = "") -> AsyncClient:
