@@ -1,6 +1,5 @@
 """Every member's state, for a table or a program."""
 
-import csv
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -9,11 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from accounts import exports
 from enforcement import report
 from enforcement.management import reading
 from enforcement.report import Row
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Command(BaseCommand):
@@ -53,21 +51,6 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 def _as_csv(rows: list[dict[str, Any]]) -> Iterator[str]:
-    lines: list[str] = []
-
-    class Lines:
-        def write(self, text: str) -> None:
-            lines.append(text.rstrip("\r\n"))
-
-    writer = csv.writer(Lines())
-    writer.writerow(rows[0] if rows else ["email"])
-    for row in rows:
-        writer.writerow([_harmless(value) for value in row.values()])
-    yield from lines
-
-
-def _harmless(value: Any) -> Any:
-    """A name that a spreadsheet would run as a formula is quoted."""
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+    columns = list(rows[0]) if rows else ["email"]
+    for line in exports.csv_lines((list(row.values()) for row in rows), columns=columns):
+        yield line.rstrip("\r\n")
