@@ -70,6 +70,7 @@ class Event(StrEnum):
     PERSON_DEACTIVATED = "person_deactivated"
     PERSON_REACTIVATED = "person_reactivated"
     STAFF_CHANGED = "staff_changed"
+    PASSWORD_STOPPED = "password_stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

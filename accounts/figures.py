@@ -1,11 +1,12 @@
 """Figures for monitoring: what is waiting, what failed, how long it has been so."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Min
 
+from accounts import alarms, throttle
 from accounts.models import AuditHead, Notice
 from accounts.records import NoticeState
 
@@ -18,6 +19,10 @@ class Figure:
     help: str
     value: float
     labels: str = ""
+
+
+Source = Callable[..., Iterable[Figure]]
+_sources: list[Source] = []
 
 
 def collect(*, now: datetime) -> list[Figure]:
@@ -37,7 +42,20 @@ def collect(*, now: datetime) -> list[Figure]:
     waited = (now - oldest).total_seconds() if oldest else 0.0
     found.append(Figure("gatehouse_notice_wait_seconds", "Age of the oldest mail owed.", waited))
     found.append(Figure("gatehouse_audit_rows", "Rows of the audit.", head.count if head else 0))
+    tries = throttle.failed_tries(now=now)
+    found.append(Figure("gatehouse_failed_tries", "Wrong tries within five minutes.", tries))
+    found += [
+        Figure("gatehouse_alarm", "Alarms within the hour.", is_on, f'{{alarm="{alarm.value}"}}')
+        for alarm, is_on in alarms.ringing(now=now).items()
+    ]
+    for source in _sources:
+        found += source(now=now)
     return found
+
+
+def add_source(source: Source) -> None:
+    """Let an app above tell figures of its own."""
+    _sources.append(source)
 
 
 def as_text(figures: Iterable[Figure]) -> str:

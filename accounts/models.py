@@ -18,6 +18,7 @@ from django.utils.crypto import salted_hmac
 from accounts.emails import canonical_email, domain_of
 from accounts.records import (
     AddressFailure,
+    AlarmBell,
     AuditEvent,
     AuditHead,
     EndReason,
@@ -29,6 +30,7 @@ from accounts.records import (
 __all__ = [
     "Account",
     "AddressFailure",
+    "AlarmBell",
     "AuditEvent",
     "AuditHead",
     "EndReason",
@@ -115,6 +117,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text="Inside each set-up link; renewed by enrolment and by a new address.",
     )
     password_reset_at = models.DateTimeField(null=True, blank=True, editable=False)
+    password_stopped_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Set by twenty wrong codes in a day: somebody else may have the password.",
+    )
     mail_failed_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When this address last refused a mail."
     )

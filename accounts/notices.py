@@ -46,4 +46,5 @@ register(
     Kind(name="removed_from_account", app=APP),
     Kind(name="role_changed", app=APP),
     Kind(name="mail_trouble", app=APP),
+    Kind(name="alarm", app=APP, is_private=True),
 )

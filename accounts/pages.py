@@ -1,9 +1,18 @@
-"""Pages of an app above, called by their URL name within the same request."""
+"""What pages have in common: those of an app above, by URL name, and the answer "too many"."""
 
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import get_script_prefix, resolve, reverse
+from django.utils.translation import ngettext
+
+from accounts.throttle import TooMany
+
+TOO_MANY_REQUESTS = 429
+MINUTE, HOUR = 60, 3600
 
 
 def answer_of(name: str, request: HttpRequest, **arguments: Any) -> HttpResponse:
@@ -15,3 +24,37 @@ def answer_of(name: str, request: HttpRequest, **arguments: Any) -> HttpResponse
     match = resolve(f"/{path}")
     answer: HttpResponse = match.func(request, *match.args, **match.kwargs)
     return answer
+
+
+def too_many(
+    request: HttpRequest, template: str, context: dict[str, Any], error: TooMany, *, now: datetime
+) -> HttpResponse:
+    """Answer 429: the page, with when to try again."""
+    context = {**context, **waiting(error, now=now)}
+    return with_retry(render(request, template, context), error.retry_at, now=now)
+
+
+def waiting(error: TooMany, *, now: datetime) -> dict[str, Any]:
+    """Return what ``parts/_wait.html`` says."""
+    return {
+        "retry_at": error.retry_at,
+        "retry_in": in_words(error.retry_at - now),
+        "ends_by_reset": error.ends_by_reset,
+    }
+
+
+def with_retry(response: HttpResponse, retry_at: datetime, *, now: datetime) -> HttpResponse:
+    """Make ``response`` a refusal that may be tried again at ``retry_at``."""
+    response.status_code = TOO_MANY_REQUESTS
+    response["Retry-After"] = str(max(1, ceil((retry_at - now).total_seconds())))
+    return response
+
+
+def in_words(wait: timedelta) -> str:
+    """Return ``wait`` as a person says it, rounded up: who comes back then is not too early."""
+    seconds = max(1, ceil(wait.total_seconds()))
+    if seconds < 2 * MINUTE:
+        return ngettext("%d second", "%d seconds", seconds) % seconds
+    if seconds < 2 * HOUR:
+        return ngettext("%d minute", "%d minutes", ceil(seconds / MINUTE)) % ceil(seconds / MINUTE)
+    return ngettext("%d hour", "%d hours", ceil(seconds / HOUR)) % ceil(seconds / HOUR)

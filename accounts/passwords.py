@@ -14,27 +14,38 @@ from accounts.emails import canonical_email
 from accounts.models import EndReason, Notice, User, random_value
 
 KIND = "password_reset"
-WAIT_MINUTES = 2
-UNKNOWN_KEPT = timedelta(days=1)
+WAIT_MINUTES, LONG_WAIT_MINUTES = 2, 60
+QUICK_A_DAY = 5
+DAY = UNKNOWN_KEPT = timedelta(days=1)
 
 
 @transaction.atomic
-def ask_for_reset(*, email: str, now: datetime) -> None:
-    """Owe the reset mail to whoever has ``email``.
+def ask_for_reset(*, email: str, now: datetime) -> bool:
+    """Owe the reset mail to whoever has ``email``; return whether one more is owed than before.
 
     The same is written for an unknown address, whose mail the worker drops: how long the answer
     takes tells nobody who has a sign-in here.
     """
     email = canonical_email(email)
     user = User.objects.filter(email=email, is_active=True).first()
-    # One mail for each span of some minutes, however often the button is pressed.
-    span = int(now.timestamp()) // (60 * WAIT_MINUTES)
-    occasion = f"span:{span}"
+    occasion = _span(email, now=now)
     if Notice.objects.filter(recipient=email, kind=KIND, occasion=occasion).exists():
-        return
+        return False
     mail.owe(KIND, to=user or email, occasion=occasion, now=now)
     person = keys.pseudonym(email)
     audit.record(Event.PASSWORD_RESET_ASKED, subject=user, after={"person": person}, now=now)
+    return True
+
+
+def _span(email: str, *, now: datetime) -> str:
+    """Name the span of time that has one mail, however often the button is pressed.
+
+    The spans grow after some mails in a day: a stranger can fill no mailbox. A link lives as long
+    as the longest of them, so that its person has a good one whoever else pressed the button.
+    """
+    asked = Notice.objects.filter(recipient=email, kind=KIND, created_at__gt=now - DAY)
+    minutes = WAIT_MINUTES if asked.count() < QUICK_A_DAY else LONG_WAIT_MINUTES
+    return f"span:{minutes}:{int(now.timestamp()) // (60 * minutes)}"
 
 
 def forget_unknown(*, now: datetime) -> None:
@@ -82,8 +93,8 @@ def change_password(*, user: User, password: str, now: datetime) -> None:
 
 def _set(user: User, password: str, reason: EndReason) -> None:
     user.set_password(password)
-    user.stamp, user.ended_reason = random_value(), reason
-    user.save(update_fields=["password", "stamp", "ended_reason"])
+    user.stamp, user.ended_reason, user.password_stopped_at = random_value(), reason, None
+    user.save(update_fields=["password", "stamp", "ended_reason", "password_stopped_at"])
 
 
 def _tell(user: User, *, now: datetime) -> None:

@@ -164,10 +164,15 @@ class GotIn(models.Model):
 
 
 class AddressFailure(models.Model):
-    """A wrong password or code from an address, for the limit that all sign-ins share there."""
+    """A wrong password, code or link, counted by where it came from."""
 
-    address = models.CharField(max_length=45)
+    address = models.CharField(
+        max_length=80, help_text="The bucket: an address, or what else a limit counts by."
+    )
     at = models.DateTimeField(db_index=True)
+    is_open = models.BooleanField(
+        default=False, help_text="Taken by a try that is being evaluated; given back on success."
+    )
 
     class Meta:
         indexes: ClassVar[list[models.Index]] = [
@@ -176,3 +181,13 @@ class AddressFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} at {self.at:%H:%M:%S}"
+
+
+class AlarmBell(models.Model):
+    """When an alarm last sounded: it does so once an hour, whoever notices."""
+
+    name = models.CharField(max_length=40, unique=True)
+    sounded_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name

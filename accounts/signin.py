@@ -17,9 +17,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import audit, throttle
+from accounts import audit, browsers, throttle
 from accounts.audit import Event
-from accounts.client import address_of
 from accounts.emails import canonical_email
 from accounts.models import User
 from accounts.pages import answer_of
@@ -60,6 +59,10 @@ class Pending:
 
 class WrongPassword(Exception):
     """No person has this address and password; never says which of the two was wrong."""
+
+
+class PasswordStopped(Exception):
+    """The password was right, and too many wrong codes followed it: it opens nothing any more."""
 
 
 def read(request: HttpRequest, *, now: datetime) -> Pending | None:
@@ -116,18 +119,35 @@ def prove_mailbox(request: HttpRequest, pending: Pending) -> Pending:
 def check_password(request: HttpRequest, *, email: str, password: str, now: datetime) -> User:
     """Return the person with this address and password.
 
-    :raises TooMany: before anything is checked, when the client address has spent its budget.
+    :raises TooMany: before anything is checked, when the browser or address spent its budget.
     :raises WrongPassword: for a wrong password, an unknown address and a deactivated person alike.
+    :raises PasswordStopped: where the password no longer signs in.
     """
-    address = address_of(request)
-    throttle.check_address(address, now=now)
-    user = authenticate(request, username=email, password=password)
-    if isinstance(user, User):
-        return user
-    throttle.note_failure(address, now=now)
-    known = User.objects.filter(email=canonical_email(email)).first()
-    audit.record(Event.SIGN_IN_FAILED, subject=known, now=now)
-    raise WrongPassword
+    with throttle.place(browsers.bucket_for(request, email, now=now), now=now) as place:
+        user = authenticate(request, username=email, password=password)
+        if not isinstance(user, User):
+            place.keep()
+            known = User.objects.filter(email=canonical_email(email)).first()
+            audit.record(Event.SIGN_IN_FAILED, subject=known, now=now)
+            raise WrongPassword
+    if user.password_stopped_at is not None:
+        audit.record(Event.SIGN_IN_FAILED, subject=user, after={"reason": "stopped"}, now=now)
+        raise PasswordStopped
+    return user
+
+
+@sensitive_variables("password")
+def is_own_password(request: HttpRequest, user: User, password: str, *, now: datetime) -> bool:
+    """Whether the person signed in here knows the password: within the budget of a sign-in.
+
+    :raises TooMany: before anything is checked, when that is spent.
+    """
+    with throttle.place(browsers.bucket_for(request, user.email, now=now), now=now) as place:
+        if user.check_password(password):
+            return True
+        place.keep()
+        audit.record(Event.SIGN_IN_FAILED, actor=user, subject=user, now=now)
+        return False
 
 
 def begin(

@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from accounts import purposes
+from accounts import browsers, purposes
 from accounts.models import User
 from accounts.purposes import Purpose
 from enforcement import gate, reader, visitor
@@ -54,7 +54,11 @@ class GateMiddleware(AuthenticationMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """Keep a person's pages out of every cache; "Back" after signing out shows none of them."""
+        """Keep a person's pages out of every cache; "Back" after signing out shows none of them.
+
+        A browser in which somebody has just got in is told that it is known from now on.
+        """
+        browsers.write(request, response, now=timezone.now())
         asked = getattr(request, "_visitor", None)
         if asked is not None and asked.person is not None and "Cache-Control" not in response:
             response["Cache-Control"] = "private, no-store"

@@ -75,6 +75,8 @@ def sample_context(*, now: datetime) -> dict[str, Any]:
         "new_address": "ada@northwind.example",
         "address": "192.0.2.7",
         "agent": "Firefox on Linux",
+        "alarm": "failed_tries",
+        "alarm_text": "1024 wrong passwords, codes or links within five minutes.",
     }
 
 

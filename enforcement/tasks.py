@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import audit, passwords, sessions, throttle
+from accounts import alarms, audit, passwords, sessions, throttle
 from accounts.clock import is_trustworthy
 from enforcement import logouts, notices
 from twofactor import housekeeping
@@ -21,6 +21,7 @@ WORK: tuple[Callable[..., object], ...] = (
     notices.announce,
     notices.remind,
     notices.warn_of_passes,
+    alarms.look,
 )
 
 

@@ -207,6 +207,7 @@ STAFF_SESSION_ABSOLUTE = env.seconds("STAFF_SESSION_ABSOLUTE", default=12 * 3600
 SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
 SESSION_COOKIE_NAME = "gatehouse_session"
 SESSION_COOKIE_SAMESITE = "Lax"
+BROWSER_COOKIE_NAME = "gatehouse_browser"  # of accounts.browsers
 CSRF_COOKIE_NAME = "gatehouse_csrf"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
@@ -232,11 +233,13 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10
 EMAIL_BACKEND = "accounts.outbox.EmailBackend"
 globals().update(env.mail("EMAIL_URL"))
+OPERATORS = env.names("OPERATORS")  # addresses that alarms are mailed to; none: the superusers
 
 SMS_COUNTRIES = env.names(
     "SMS_COUNTRIES",
     "US,CA,GB,IE,AU,NZ,DE,AT,CH,FR,BE,NL,LU,ES,PT,IT,DK,SE,NO,FI,IS,PL,CZ",
 )
+SMS_DAILY_LIMIT = env.number("SMS_DAILY_LIMIT", default=2000)  # texts in 24 hours, site-wide
 TWILIO_ACCOUNT_SID = env.text("TWILIO_ACCOUNT_SID")
 TWILIO_AUTH_TOKEN = env.text("TWILIO_AUTH_TOKEN")
 TWILIO_FROM = env.text("TWILIO_FROM")

@@ -8,4 +8,7 @@ class TwofactorConfig(AppConfig):
     verbose_name = "Two-factor authentication"
 
     def ready(self) -> None:
-        from twofactor import notices, receivers  # noqa: F401, PLC0415 - they register themselves
+        from accounts import figures  # noqa: PLC0415 - its models come with the apps
+        from twofactor import notices, receivers, texts  # noqa: F401, PLC0415 - they register
+
+        figures.add_source(texts.figures_of_texts)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest
 
-from accounts import audit, session_state, signin, throttle
+from accounts import audit, browsers, session_state, signin, throttle
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.models import User
@@ -53,6 +53,7 @@ def complete(
     if pending.sso:
         request.session["sso"] = list(pending.sso)
     throttle.note_entry(address_of(request), user.pk, now=now)
+    browsers.remember(request, user)
     after = {"method": pending.method, "factor": factor, "verified": verified}
     audit.record(Event.SIGNED_IN, actor=user, subject=user, after=after, now=now)
     signed_in.send(sender=None, request=request, user=user, pending=pending, now=now)

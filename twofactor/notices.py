@@ -18,6 +18,8 @@ register(
     Kind(name="codes_made", app="twofactor", offers_not_me=True),
     Kind(name="code_used", app="twofactor", offers_not_me=True),
     Kind(name="codes_failed", app="twofactor", offers_not_me=True),
+    Kind(name="in_after_failures", app="twofactor", offers_not_me=True),
+    Kind(name="password_stopped", app="twofactor", is_private=True),
     Kind(name="reset", app="twofactor", offers_not_me=True),
     Kind(name="text_trouble", app="twofactor"),
 )

@@ -19,12 +19,23 @@ from accounts import audit, keys, throttle
 from accounts.audit import Event
 from accounts.models import User
 from accounts.sessions import was_only_signed_out
-from accounts.throttle import TooMany
+from accounts.throttle import Bucket, TooMany
 from twofactor import backup_codes, budget, devices, phones, sealing, totp, typed
 from twofactor.models import BackupCode, SentCode, SentState, SMSDevice, TOTPDevice
 from twofactor.signals import code_rejected
 
-__all__ = ["CodeRejected", "Kind", "Reason", "Redeemed", "StartOver", "TooMany", "Try", "redeemed"]
+__all__ = [
+    "CodeRejected",
+    "Kind",
+    "Reason",
+    "Redeemed",
+    "StartOver",
+    "TooMany",
+    "Try",
+    "Void",
+    "is_void",
+    "redeemed",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +51,9 @@ class Kind(StrEnum):
     MAILBOX = "mailbox"
     NEW_APP = "new_app"  # confirms an app that is being set up
     NEW_TEXT = "new_text"  # confirms a number that is being set up
+
+
+FACTORS = {Kind.APP, Kind.TEXT, Kind.BACKUP}
 
 
 class Reason(StrEnum):
@@ -65,6 +79,10 @@ class StartOver(Exception):
     """Something about this person changed in another browser since this one began."""
 
 
+class Void(Exception):
+    """The budget was spent since this sign-in began: it takes no code any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
     """One code that somebody typed: for whom, as what, in which attempt, from where."""
@@ -74,6 +92,8 @@ class Try:
     code: str
     attempt: str
     address: str
+    bucket: Bucket | None = None  # where a failure counts beside the person; None: at the address
+    begun_at: datetime | None = None  # of a sign-in that does not outlive a spent budget
     purpose: str = ""  # of a sent code: ``SentPurpose``
     agent: str = ""
     stamp_read: str = ""  # where a change of the person's stamp voids what the code is for
@@ -97,11 +117,12 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
     it is raised.
 
     :raises TooMany: if a budget is spent; nothing was evaluated, a right code included.
+    :raises Void: if it was since ``begun_at``; nothing was evaluated.
     :raises CodeRejected: for anything but a right code.
     :raises StartOver: if ``stamp_read`` is given and was renewed, but for a sign-out at a deadline;
         nothing was evaluated.
     """
-    refused: CodeRejected | TooMany
+    refused: CodeRejected | TooMany | Void
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=given.user_id)
         if given.stamp_read and not was_only_signed_out(given.stamp_read, now_is=user.stamp):
@@ -109,7 +130,7 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
         try:
             _check_budgets(user, given, now=now)
             accepted = _evaluate(user, given, now=now)
-        except TooMany as error:
+        except (TooMany, Void) as error:
             audit.record(Event.CODES_THROTTLED, subject=user, after={"kind": given.kind}, now=now)
             refused = error
         except CodeRejected as error:
@@ -117,6 +138,7 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
             refused = error
         else:
             yield accepted
+            _note_success(user, given, now=now)
             audit.record(
                 Event.CODE_ACCEPTED, actor=user, subject=user, after={"kind": given.kind}, now=now
             )
@@ -126,14 +148,30 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
 
 def _check_budgets(user: User, given: Try, *, now: datetime) -> None:
     budget.check(user, now=now)
-    throttle.check_address(given.address, now=now)
+    if is_void(user, given.begun_at, now=now):
+        raise Void
+    throttle.hold(_bucket_of(given), now=now)
+
+
+def is_void(user: User, begun_at: datetime | None, *, now: datetime) -> bool:
+    """Whether a sign-in of ``user`` that began then takes no code any more."""
+    return begun_at is not None and budget.was_spent_since(user, begun_at, now=now)
+
+
+def _bucket_of(given: Try) -> Bucket:
+    return given.bucket or throttle.of_address(given.address)
+
+
+def _note_success(user: User, given: Try, *, now: datetime) -> None:
+    if given.kind in FACTORS:
+        budget.note_success(user, address=given.address, agent=given.agent, now=now)
 
 
 def _charge(user: User, given: Try, reason: Reason, *, now: datetime) -> None:
     """Count one failed try against the person and the client address, and tell who listens."""
     if reason not in {Reason.BLOCKED, Reason.SET_ASIDE}:
         budget.charge(user, address=given.address, agent=given.agent, now=now)
-        throttle.note_failure(given.address, now=now)
+        throttle.note_failure(_bucket_of(given), now=now)
     event = Event.CODE_REUSED if reason is Reason.REUSED else Event.CODE_REJECTED
     audit.record(event, subject=user, after={"kind": given.kind, "reason": reason}, now=now)
     code_rejected.send(sender=None, user=user, kind=given.kind, reason=reason, now=now)
@@ -145,7 +183,7 @@ def _evaluate(user: User, given: Try, *, now: datetime) -> Redeemed:
     :raises CodeRejected: with the failure charged to the device it was tried against, if any.
     """
     stands_aside = user.pass_until is not None
-    if stands_aside and given.kind in {Kind.APP, Kind.TEXT, Kind.BACKUP}:
+    if stands_aside and given.kind in FACTORS:
         raise CodeRejected(Reason.SET_ASIDE)
     try:
         return EVALUATORS[given.kind](user, given, now)

@@ -6,16 +6,20 @@ transaction: what we count is never less than what was sent, and a slow provider
 
 import logging
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import audit, mail, throttle
+from accounts import alarms, audit, locks, mail, throttle
+from accounts.alarms import Alarm
 from accounts.audit import Event
 from accounts.client import bucket_of
+from accounts.figures import Figure
 from accounts.models import Account, Membership, User
 from accounts.throttle import TooMany
 from twofactor import phones, sent_codes, sms
@@ -29,8 +33,20 @@ PER_ACCOUNT_A_DAY, PER_MEMBER_A_DAY = 100, 6
 PER_ADDRESS_AN_HOUR, PER_PERSON_SEEN = 10, 5
 
 
+class UsedUp(StrEnum):
+    """Whose texts are used up."""
+
+    ACCOUNT = "account"
+    ADDRESS = "address"
+    SITE = "site"
+
+
 class TextsUsedUp(Exception):
-    """The account or the client address has had its texts; the app still works."""
+    """An account, the client address or the whole site has had its texts; the app still works."""
+
+    def __init__(self, whose: UsedUp) -> None:
+        super().__init__(f"The texts of the {whose} are used up.")
+        self.whose = whose
 
 
 def send_code(
@@ -45,7 +61,7 @@ def send_code(
     """Text ``user`` a code that is good for ``purpose`` in ``attempt``, and for nothing else.
 
     :raises TooMany: before the wait between two texts, or a limit of the person or number, is over.
-    :raises TextsUsedUp: when the account's or the client address's texts are used up.
+    :raises TextsUsedUp: when the texts of the account, the client address or the site are used up.
     :raises phones.BadPhone: for a number whose country was taken off the list since.
     :raises sms.NotSent: if the provider did not take it.
     """
@@ -55,8 +71,8 @@ def send_code(
         sent = _reserve(
             user, device, purpose=purpose, attempt=attempt, address=bucket_of(address), now=now
         )
-    except TextsUsedUp:
-        _note_used_up(user, now=now)
+    except TextsUsedUp as error:
+        _note_used_up(user, error.whose, now=now)
         raise
     return _hand_over(sent, number, now=now)
 
@@ -78,12 +94,14 @@ def _reserve(
 ) -> SentCode:
     """Write the row of one text, under the locks that make a hundred clicks one text."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    _check_person(user, device, now=now)
+    _check_person(user, now=now)
+    _check_address(address, now=now)
     accounts = Account.objects.filter(memberships__user=user).order_by("pk")
     # Locked in one order, so that members of the same account queue up rather than overshoot.
     locked = list(accounts.select_for_update(of=("self",), no_key=True))
     _check_accounts(locked, now=now)
-    _check_address(address, now=now)
+    _check_number(device, now=now)
+    _check_site(now=now)
     sent = sent_codes.new(
         user,
         device=device,
@@ -100,12 +118,18 @@ def _reserve(
     return sent
 
 
-def _check_person(user: User, device: SMSDevice, *, now: datetime) -> None:
+def _check_person(user: User, *, now: datetime) -> None:
     free_at = next_at(user, now=now)
     if free_at is not None:
         raise TooMany(free_at)
+
+
+def _check_number(device: SMSDevice, *, now: datetime) -> None:
+    """Different people may ask for texts to one number at once: they queue up, too."""
+    number = device.open_number()
+    locks.hold("texts-to", number)
     to_number = _texts().filter(
-        destination_key__in=phones.number_keys(device.open_number()), created_at__gt=now - HOUR
+        destination_key__in=phones.number_keys(number), created_at__gt=now - HOUR
     )
     times = list(to_number.order_by("-created_at").values_list("created_at", flat=True)[:5])
     if len(times) >= PER_NUMBER_AN_HOUR:
@@ -127,22 +151,50 @@ def _check_accounts(accounts: list[Account], *, now: datetime) -> None:
             continue
         members = Membership.objects.active().filter(account=account).count()
         if spent >= PER_ACCOUNT_A_DAY + PER_MEMBER_A_DAY * members:
-            raise TextsUsedUp
+            raise TextsUsedUp(UsedUp.ACCOUNT)
+
+
+def _check_site(*, now: datetime) -> None:
+    """Stop before the bill of a day grows beyond what the operator set."""
+    locks.hold("texts")
+    if sent_in_a_day(now=now) >= settings.SMS_DAILY_LIMIT:
+        raise TextsUsedUp(UsedUp.SITE)
+
+
+def sent_in_a_day(*, now: datetime) -> int:
+    return _texts().filter(created_at__gt=now - DAY).count()
+
+
+def figures_of_texts(*, now: datetime) -> list[Figure]:
+    """Return how much of the day's texts is used, for monitoring."""
+    return [Figure("gatehouse_texts", "Texts within 24 hours.", sent_in_a_day(now=now))]
 
 
 def _check_address(address: str, *, now: datetime) -> None:
+    locks.hold("texts-of-address", address)
     spent = _texts().filter(address=address, created_at__gt=now - HOUR).count()
     if spent < PER_ADDRESS_AN_HOUR:
         return
     people = throttle.people_seen(address, now=now)
     if spent >= PER_ADDRESS_AN_HOUR + PER_PERSON_SEEN * people:
-        raise TextsUsedUp
+        raise TextsUsedUp(UsedUp.ADDRESS)
+
+
+TROUBLE = {
+    UsedUp.ACCOUNT: gettext_lazy("the limit of texts for a day was reached."),
+    UsedUp.ADDRESS: gettext_lazy("too many texts were asked for from one internet address."),
+}
 
 
 @transaction.atomic
-def _note_used_up(user: User, *, now: datetime) -> None:
-    audit.record(Event.TEXT_REFUSED, subject=user, after={"reason": "used_up"}, now=now)
-    tell_owners(user, _("the limit of texts for a day was reached."), now=now)
+def _note_used_up(user: User, whose: UsedUp, *, now: datetime) -> None:
+    """Tell the owners of what is theirs; the operators of what stops the whole site."""
+    if whose in TROUBLE:
+        tell_owners(user, str(TROUBLE[whose]), now=now)
+    else:
+        alarms.sound(Alarm.TEXTS_USED_UP, count=settings.SMS_DAILY_LIMIT, now=now)
+    after = {"reason": "used_up", "whose": whose}
+    audit.record(Event.TEXT_REFUSED, subject=user, after=after, now=now)
 
 
 def tell_owners(user: User, trouble: str, *, now: datetime) -> None:

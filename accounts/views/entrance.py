@@ -1,8 +1,5 @@
 """The password step, signing out, and the password reset."""
 
-from datetime import timedelta
-from typing import Any
-
 from django.contrib.auth import logout as end_session
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.views import PasswordResetConfirmView
@@ -19,6 +16,7 @@ from accounts.audit import Event
 from accounts.client import address_of
 from accounts.forms import LoginForm, ResetForm
 from accounts.models import User
+from accounts.pages import too_many
 from accounts.purposes import Purpose, serves
 from accounts.throttle import TooMany
 
@@ -46,23 +44,14 @@ def login(request: HttpRequest) -> HttpResponse:
             request, email=given["email"], password=given["password"], now=now
         )
     except TooMany as error:
-        return too_many(request, "accounts/login.html", {"form": form}, error)
+        return too_many(request, "accounts/login.html", {"form": form}, error, now=now)
+    except signin.PasswordStopped:
+        return render(request, "accounts/password_stopped.html", status=403)
     except signin.WrongPassword:
         form.add_error(None, WRONG)
         return render(request, "accounts/login.html", {"form": form})
     signin.begin(request, user, next_url=given["next"], method="password", now=now)
     return signin.proceed(request)
-
-
-def too_many(
-    request: HttpRequest, template: str, context: dict[str, Any], error: TooMany
-) -> HttpResponse:
-    """Answer 429: the page, with when to try again."""
-    context = {**context, "retry_at": error.retry_at}
-    response = render(request, template, context, status=429)
-    wait = max(timedelta(seconds=1), error.retry_at - timezone.now())
-    response["Retry-After"] = str(int(wait.total_seconds()) + 1)
-    return response
 
 
 @serves(Purpose.OPEN)
@@ -85,10 +74,11 @@ def password_reset(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/password_reset.html", {"form": form})
     now = timezone.now()
     try:
-        throttle.check_address(address_of(request), now=now)
+        with throttle.place(throttle.of_resets(address_of(request)), now=now) as place:
+            if passwords.ask_for_reset(email=form.cleaned_data["email"], now=now):
+                place.keep()
     except TooMany as error:
-        return too_many(request, "accounts/password_reset.html", {"form": form}, error)
-    passwords.ask_for_reset(email=form.cleaned_data["email"], now=now)
+        return too_many(request, "accounts/password_reset.html", {"form": form}, error, now=now)
     return redirect("password_reset_done")
 
 

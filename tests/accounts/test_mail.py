@@ -16,7 +16,8 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
 from django.test import Client
 
-from accounts import addresses, delivery, invitations, letters, mail, memberships, passwords
+from accounts import addresses, alarms, delivery, invitations, letters, mail, memberships, passwords
+from accounts.alarms import Alarm
 from accounts.mail import Kind
 from accounts.models import Account, Membership, Notice, Role, User
 from enforcement import joining, leaving, notices, passes, policies, switching
@@ -43,6 +44,8 @@ def owe_everything(account: Account, owner: User, ada: User, clock: Clock) -> No
     factors(clock)
     the_requirement(account, owner, ada, clock)
     delivery.owe_mail_trouble(account.pk, now=clock.now)
+    make_user(name="Rose", is_superuser=True)
+    alarms.sound(Alarm.FAILED_TRIES, count=1000, now=clock.now)
 
 
 def joining_and_roles(account: Account, owner: User, ada: User, clock: Clock) -> None:
@@ -91,8 +94,12 @@ def factors(clock: Clock) -> None:
         address="192.0.2.1",
     )
     redeem(code, now=clock.now)
-    for _ in range(3):
+    for _ in range(20):
         budget.charge(user, address="192.0.2.1", agent="Firefox", now=clock.now)
+    other = make_user(name="Fred")
+    for _ in range(2):
+        budget.charge(other, address="192.0.2.1", agent="Firefox", now=clock.now)
+    budget.note_success(other, address="192.0.2.1", agent="Firefox", now=clock.now)
     user.refresh_from_db()
     enrolment.remove(user, method="text", stamp_read=user.stamp, now=clock.now)
     enrolment.reset(user, actor=make_user(name="Sam Support"), reason="Asked", now=clock.now)

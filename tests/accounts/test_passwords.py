@@ -1,10 +1,11 @@
 """Changing and resetting a password: a reset never signs in, and its link is good once."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail as outgoing
 from django.test import Client
 from django.urls import reverse
@@ -202,12 +203,41 @@ def test_whoever_has_no_password_yet_chooses_one(clock: Clock) -> None:
     assert User.objects.get(pk=person.pk).check_password(NEW)
 
 
-def test_too_many_failures_from_an_address_stop_resets_too(ada: User, clock: Clock) -> None:
-    for _ in range(10):
-        browser().post("/login/", {"email": ada.email, "password": "wrong"})
+def test_one_address_has_a_hundred_mails_sent_in_five_minutes(ada: User, clock: Clock) -> None:
+    for number in range(100):
+        assert ask(f"person{number}@n.example").status_code == 302
     answer = ask(ada.email)
     assert answer.status_code == 429
-    assert answer["Retry-After"]
+    assert answer["Retry-After"] == "300"
+    assert "Please wait 5 minutes" in answer.content.decode()
+    assert not Notice.objects.filter(user=ada, kind="password_reset").exists()
+
+
+def test_a_person_is_mailed_five_resets_a_day_quickly_and_then_one_an_hour(
+    ada: User, clock: Clock
+) -> None:
+    """A stranger presses the button throughout a day; the answer is the same each time."""
+    answers = set()
+    for _ in range(24 * 6):
+        answers.add(ask(ada.email)["Location"])
+        clock.forward(minutes=10)
+    assert answers == {"/password/reset/done/"}
+    assert Notice.objects.filter(user=ada, kind="password_reset").count() == 5 + 24
+
+
+def test_whoever_waits_for_a_reset_has_a_link_that_is_good(ada: User, clock: Clock) -> None:
+    for _ in range(10):
+        ask(ada.email)
+        clock.forward(minutes=2)
+    latest = Notice.objects.filter(user=ada, kind="password_reset").latest("pk")
+    assert clock.now - latest.created_at < timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+
+
+def test_wrong_passwords_of_others_stop_no_reset(ada: User, clock: Clock) -> None:
+    for _ in range(11):
+        browser().post("/login/", {"email": ada.email, "password": "wrong"})
+    assert ask(ada.email).status_code == 302
+    assert Notice.objects.filter(user=ada, kind="password_reset").exists()
 
 
 # Changing.

@@ -73,6 +73,41 @@ def test_too_many_wrong_codes_are_answered_with_when_to_try_again(
     assert page.status_code == 429
     assert page["Retry-After"] == "300"
     tab.now += timedelta(minutes=5)
+    tab.give_password(ada.user)
+    tab.post(VERIFY, code=ada.code_at(tab.now))
+    assert tab.is_in()
+
+
+@pytest.mark.proves("B51")
+def test_no_half_finished_sign_in_outlives_a_spent_budget(ada: Enrolled, tab: Browser) -> None:
+    other = Browser(now=tab.now)
+    tab.give_password(ada.user)
+    other.give_password(ada.user)
+    for _ in range(5):
+        tab.post(VERIFY, code="1")
+    page = tab.post(VERIFY, code=ada.code_at(tab.now)).content.decode()
+    assert "begin again with your password" in page
+    for half_way in (tab, other):
+        half_way.now += timedelta(minutes=5)
+        answer = half_way.post(VERIFY, code=ada.code_at(half_way.now))
+        assert answer.url == "/login/"
+        assert "Please sign in again" in half_way.get("/login/").content.decode()
+        assert not half_way.is_in()
+
+
+@pytest.mark.proves("B51")
+def test_a_sign_in_begun_while_the_budget_is_spent_goes_on_after_it(
+    ada: Enrolled, tab: Browser
+) -> None:
+    tab.give_password(ada.user)
+    for _ in range(5):
+        tab.post(VERIFY, code="1")
+    tab.now += timedelta(minutes=1)
+    tab.give_password(ada.user)
+    page = tab.post(VERIFY, code=ada.code_at(tab.now))
+    assert page.status_code == 429
+    assert "begin again with your password" not in page.content.decode()
+    tab.now += timedelta(minutes=4)
     tab.post(VERIFY, code=ada.code_at(tab.now))
     assert tab.is_in()
 

@@ -1,5 +1,6 @@
 """Each kind of code: right, wrong, reused, and what a failure is charged to."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -245,8 +246,7 @@ def test_a_text_is_good_for_its_attempt_and_purpose_alone(
     change: dict[str, str], ben: Enrolled, now: datetime
 ) -> None:
     sent = text(ben, now=now)
-    given = {"code": sent_codes.code_of(sent), "attempt": "a", "purpose": "sign_in", **change}
-    other = Try(user_id=ben.user.pk, kind=Kind.TEXT, address=ADDRESS, **given)
+    other = replace(texted(ben, sent), **change)  # type: ignore[arg-type]
     assert refused(other, now=now) is Reason.EXPIRED
     assert redeem(texted(ben, sent), now=now) is Kind.TEXT
 

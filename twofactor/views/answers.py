@@ -1,7 +1,6 @@
 """What several pages of this app answer in the same way."""
 
 from datetime import datetime
-from math import ceil
 from typing import Any
 
 from django import forms
@@ -12,9 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import signin
+from accounts import browsers, signin
 from accounts.client import address_of
 from accounts.models import User
+from accounts.pages import too_many
 from accounts.signin import Pending
 from accounts.throttle import TooMany
 from twofactor.redeem import CodeRejected, Kind, Reason, Try
@@ -42,7 +42,6 @@ SENT_WORDS = {
     Reason.WRONG: gettext_lazy("This code is not right. Type the one from the latest message."),
     Reason.REUSED: gettext_lazy("This code was used already. Have a new one sent."),
 }
-USED_UP_AGAIN_AFTER = 3600
 
 
 def person_of(request: HttpRequest) -> User:
@@ -71,7 +70,15 @@ def page(
     return render(request, f"twofactor/{name}.html", values, status=status)
 
 
-def typed(request: HttpRequest, user: User, kind: Kind, *, attempt: str, purpose: str = "") -> Try:
+def typed(
+    request: HttpRequest,
+    user: User,
+    kind: Kind,
+    *,
+    attempt: str,
+    now: datetime,
+    purpose: str = "",
+) -> Try:
     """Return the code that was posted as a try of ``user``."""
     return Try(
         user_id=user.pk,
@@ -79,6 +86,7 @@ def typed(request: HttpRequest, user: User, kind: Kind, *, attempt: str, purpose
         code=request.POST.get("code", ""),
         attempt=attempt,
         address=address_of(request),
+        bucket=browsers.bucket_for(request, user.email, now=now),
         purpose=purpose,
         agent=request.headers.get("User-Agent", "")[:200],
     )
@@ -90,15 +98,12 @@ def explain(form: forms.Form, error: CodeRejected, kind: Kind) -> None:
     form.add_error("code", str(special.get(error.reason, WORDS[error.reason])))
 
 
-def throttled(request: HttpRequest, error: TooMany, *, now: datetime) -> HttpResponse:
-    """Say when to try again."""
-    response = page(request, "throttled", {"retry_at": error.retry_at}, status=429)
-    return with_retry(response, error.retry_at, now=now)
-
-
-def with_retry(response: HttpResponse, retry_at: datetime, *, now: datetime) -> HttpResponse:
-    response["Retry-After"] = str(max(1, ceil((retry_at - now).total_seconds())))
-    return response
+def throttled(
+    request: HttpRequest, error: TooMany, *, now: datetime, ends_sign_in: bool = False
+) -> HttpResponse:
+    """Say when to try again; ``ends_sign_in``: and that it begins with the password then."""
+    context = {"layout": layout_of(request), "section": "security", "ends_sign_in": ends_sign_in}
+    return too_many(request, "twofactor/throttled.html", context, error, now=now)
 
 
 def start_over(request: HttpRequest) -> HttpResponse:

@@ -1,5 +1,6 @@
 """The second step of a sign-in: a code from the app or a text, or a backup code."""
 
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from accounts.signin import Pending
 from twofactor import challenge, devices, enrolment, texts
 from twofactor.forms import BackupCodeForm, CodeForm
 from twofactor.models import SentCode, SentState
-from twofactor.redeem import CodeRejected, Kind, TooMany, live_code, redeemed
+from twofactor.redeem import CodeRejected, Kind, TooMany, Void, is_void, live_code, redeemed
 from twofactor.views import answers, texting
 
 FACTOR_OF = {Kind.BACKUP: FactorKind.BACKUP}
@@ -58,7 +59,8 @@ def _try(
     """Redeem what was typed and let the person in, or say why not on the same page."""
     pending, user = half_way(request)
     purpose = SentCode.Purpose.SIGN_IN if kind is Kind.TEXT else ""
-    given = answers.typed(request, user, kind, attempt=pending.attempt, purpose=purpose)
+    typed = answers.typed(request, user, kind, attempt=pending.attempt, purpose=purpose, now=now)
+    given = replace(typed, begun_at=pending.entered_at)
     factor = FACTOR_OF.get(kind, FactorKind.DEVICE)
     try:
         with redeemed(given, now=now):
@@ -69,12 +71,17 @@ def _try(
             return recovery_page(request, form)
         return code_page(request, form, kind, now=now)
     except TooMany as error:
-        return answers.throttled(request, error, now=now)
+        is_over = is_void(user, pending.entered_at, now=now)
+        return answers.throttled(request, error, now=now, ends_sign_in=is_over)
+    except Void:
+        signin.drop(request)
+        messages.error(request, _("Too many wrong codes were typed. Please sign in again."))
+        return HttpResponseRedirect(reverse("login"))
     except challenge.StartOver:
         return answers.start_over(request)
     if kind is Kind.BACKUP:
-        replace = f"{reverse('device_replace')}?{urlencode({'next': pending.next})}"
-        return HttpResponseRedirect(replace)
+        query = urlencode({"next": pending.next})
+        return HttpResponseRedirect(f"{reverse('device_replace')}?{query}")
     return HttpResponseRedirect(pending.next)
 
 

@@ -184,7 +184,7 @@ def _confirm(
     pending = answers.pending_of(request)
     purpose = SentCode.Purpose.SET_UP if kind is Kind.NEW_TEXT else ""
     attempt = _attempt(request, user, now=now)
-    given = answers.typed(request, user, kind, attempt=attempt, purpose=purpose)
+    given = answers.typed(request, user, kind, attempt=attempt, purpose=purpose, now=now)
     stamp_read = pending.stamp if pending else request.session["stamp"]
     try:
         confirmed = enrolment.confirm(given, stamp_read=stamp_read, now=now)

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, keys, session_state, signin, throttle
+from accounts import audit, keys, session_state, signin
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.models import User
@@ -70,18 +70,15 @@ def reauthenticate(request: HttpRequest) -> HttpResponse:
 
 def _check(request: HttpRequest, user: User, form: PasswordForm, *, now: datetime) -> HttpResponse:
     """Check the password first: a wrong one spends no code."""
-    address = address_of(request)
-    throttle.check_address(address, now=now)
-    if not user.check_password(form.cleaned_data["password"]):
-        throttle.note_failure(address, now=now)
-        audit.record(Event.SIGN_IN_FAILED, actor=user, subject=user, now=now)
+    if not signin.is_own_password(request, user, form.cleaned_data["password"], now=now):
         form.add_error("password", _("This is not your password."))
         return _page(request, user, form, now=now)
     if not isinstance(form, ReauthenticationForm):
         return _proved(request, user, factor=None, now=now)
     kind = _kind(request, user, now=now)
     purpose = SentCode.Purpose.REAUTHENTICATE if kind is Kind.TEXT else ""
-    given = answers.typed(request, user, kind, attempt=_attempt(request), purpose=purpose)
+    attempt = _attempt(request)
+    given = answers.typed(request, user, kind, attempt=attempt, purpose=purpose, now=now)
     try:
         with redeemed(given, now=now):
             pass

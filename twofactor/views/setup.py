@@ -169,7 +169,9 @@ def _try_mailbox(
 ) -> HttpResponse:
     note = setup_note.of(request, user, now=now)
     purpose = SentCode.Purpose.MAILBOX
-    given = answers.typed(request, user, Kind.MAILBOX, attempt=note.attempt, purpose=purpose)
+    given = answers.typed(
+        request, user, Kind.MAILBOX, attempt=note.attempt, purpose=purpose, now=now
+    )
     try:
         with redeemed(given, now=now):
             audit.record(Event.MAILBOX_PROVED, actor=user, subject=user, now=now)

@@ -1,20 +1,20 @@
 """Which device a code page asks, and what it says when no text could be sent."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.pages import with_retry
 from twofactor import devices, phones, sms, texts
 from twofactor.models import SentPurpose
 from twofactor.redeem import Kind, TooMany, live_code
-from twofactor.views import answers
 
 NotTexted = TooMany | texts.TextsUsedUp | phones.BadPhone | sms.NotSent
 NOT_TEXTED = (TooMany, texts.TextsUsedUp, phones.BadPhone, sms.NotSent)
-TOO_MANY_REQUESTS = 429
+USED_UP_AGAIN_AFTER = timedelta(hours=1)
 
 
 def asked_kind(
@@ -52,9 +52,7 @@ def words(error: NotTexted) -> str:
 def with_wait(response: HttpResponse, error: NotTexted, *, now: datetime) -> HttpResponse:
     """Make a page that says so a refusal to be repeated later, where it is one."""
     if isinstance(error, TooMany):
-        response.status_code = TOO_MANY_REQUESTS
-        return answers.with_retry(response, error.retry_at, now=now)
+        return with_retry(response, error.retry_at, now=now)
     if isinstance(error, texts.TextsUsedUp):
-        response.status_code = TOO_MANY_REQUESTS
-        response["Retry-After"] = str(answers.USED_UP_AGAIN_AFTER)
+        return with_retry(response, now + USED_UP_AGAIN_AFTER, now=now)
     return response

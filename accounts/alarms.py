@@ -1,0 +1,76 @@
+"""What operators must hear of within a minute: a line in the log, a figure, and a mail.
+
+Each alarm sounds at most once an hour. The sweep looks for what no single request notices.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import locks, mail, throttle
+from accounts.models import AlarmBell, User
+
+logger = logging.getLogger("gatehouse.alarm")
+
+AGAIN_AFTER = timedelta(hours=1)
+FAILED_TRIES = 1000
+
+
+class Alarm(StrEnum):
+    FAILED_TRIES = "failed_tries"
+    TEXTS_USED_UP = "texts_used_up"
+
+
+TEXTS = {
+    Alarm.FAILED_TRIES: "{count} wrong passwords, codes or links within five minutes.",
+    Alarm.TEXTS_USED_UP: "All {count} texts of a day are sent; no more go out for now.",
+}
+
+
+def look(*, now: datetime) -> None:
+    """Sound what the stored failures call for."""
+    count = throttle.failed_tries(now=now)
+    if count >= FAILED_TRIES:
+        sound(Alarm.FAILED_TRIES, count=count, now=now)
+
+
+@transaction.atomic
+def sound(alarm: Alarm, *, count: int, now: datetime) -> None:
+    """Tell the operators, unless they were told within the hour."""
+    locks.hold("alarm", alarm)
+    bell, _ = AlarmBell.objects.get_or_create(name=alarm)
+    if _is_ringing(bell, now=now):
+        return
+    AlarmBell.objects.filter(pk=bell.pk).update(sounded_at=now)
+    text = TEXTS[alarm].format(count=count)
+    logger.error("Alarm %s: %s", alarm.value, text)
+    for operator in _operators():
+        mail.owe(
+            "alarm",
+            to=operator,
+            occasion=f"{alarm}:{now.isoformat()}",
+            context={"alarm": alarm.value, "alarm_text": text, "at": now.isoformat()},
+            now=now,
+        )
+
+
+def _is_ringing(bell: AlarmBell, *, now: datetime) -> bool:
+    return bell.sounded_at is not None and now < bell.sounded_at + AGAIN_AFTER
+
+
+def _operators() -> Iterable[User | str]:
+    """Return who is told: the addresses that are set, else every superuser."""
+    named: list[str] = settings.OPERATORS
+    return named or User.objects.filter(is_superuser=True, is_active=True)
+
+
+def ringing(*, now: datetime) -> dict[Alarm, bool]:
+    """Return, for each alarm, whether it sounded within the hour."""
+    sounded = set(
+        AlarmBell.objects.filter(sounded_at__gt=now - AGAIN_AFTER).values_list("name", flat=True)
+    )
+    return {alarm: alarm.value in sounded for alarm in Alarm}
