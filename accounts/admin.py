@@ -16,7 +16,7 @@ from accounts import mail
 from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
 from accounts.audit import Event
 from accounts.emails import canonical_email
-from accounts.models import Account, AuditEvent, Membership, Notice, User
+from accounts.models import Account, AuditEvent, AuditSeal, Membership, Notice, User
 
 SHORT = 8  # of a pseudonym: enough to tell two strangers apart
 
@@ -60,7 +60,7 @@ class AuditAdmin(ScopedAdmin):
     FOR_OWNERS: ClassVar[list[str]] = [
         "number", "at", "what", "who", "whom", "account_name", "shown_before", "shown_after",
     ]  # fmt: skip
-    FOR_SUPPORT: ClassVar[list[str]] = [*FOR_OWNERS, "address", "request_id", "previous", "hash"]
+    FOR_SUPPORT: ClassVar[list[str]] = [*FOR_OWNERS, "address", "request_id", "place", "seal"]
 
     def owned(self, rows: QuerySet[Any], person: User) -> QuerySet[Any]:
         return rows.filter(account_id__in=owned_accounts(person))
@@ -111,6 +111,16 @@ class AuditAdmin(ScopedAdmin):
     @admin.display(description="change")
     def detail(self, row: AuditEvent) -> str:
         return _line(row.after) or _line(row.before)
+
+    @admin.display(description="place in the chain")
+    def place(self, row: AuditEvent) -> str:
+        seal = AuditSeal.objects.filter(row=row.number).first()
+        return str(seal.number) if seal else "not sealed yet"
+
+    @admin.display(description="hash of its seal")
+    def seal(self, row: AuditEvent) -> str:
+        seal = AuditSeal.objects.filter(row=row.number).first()
+        return seal.hash if seal else "-"
 
     @admin.display(description="before")
     def shown_before(self, row: AuditEvent) -> SafeString:

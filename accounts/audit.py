@@ -1,23 +1,22 @@
-"""The audit trail: one row per security event, chained by hash, never changed.
+"""The audit trail: one row per security event, written with its change, never changed.
 
-``record`` is called inside the transaction of the change, as its last write: it locks the head
-of the chain until the commit, so that rows are numbered without gaps. People stand in a row as
-id and keyed pseudonym; deleting a sign-in leaves the chain whole. Retention alone removes rows: a
-whole prefix, leaving a checkpoint.
+``record`` is called inside the transaction of the change and locks nothing; the row is sealed
+into the chain right after the commit (``seals``). People stand in a row as id and keyed
+pseudonym; deleting a sign-in leaves the chain whole. Retention alone removes rows: a whole
+prefix, leaving a checkpoint.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
 
-from accounts import current, keys
-from accounts.models import Account, AuditEvent, AuditHead, User
+from accounts import append_only, audit_check, current, keys, seals
+from accounts.models import Account, AuditEvent, AuditSeal, User
 
 
 class Event(StrEnum):
@@ -67,6 +66,8 @@ class Event(StrEnum):
     NOT_ME = "not_me"
     KEYS_ROTATED = "keys_rotated"
     AUDIT_REMOVED = "audit_removed"
+    AUDIT_CARRIED_OVER = "audit_carried_over"
+    AUDIT_EXPORTED = "audit_exported"
     PERSON_DEACTIVATED = "person_deactivated"
     PERSON_REACTIVATED = "person_reactivated"
     STAFF_CHANGED = "staff_changed"
@@ -105,21 +106,14 @@ def record(
 @transaction.atomic
 def record_many(entries: Iterable[Entry], *, now: datetime) -> None:
     """Write rows for many people at once, in one statement."""
-    head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1)
-    rows = []
-    for entry in entries:
-        row = _row(entry, now=now)
-        row.number, row.previous = head.count + 1, head.hash
-        row.hash = digest(row)
-        head.count, head.hash = row.number, row.hash
-        rows.append(row)
+    rows = [_row(entry, now=now) for entry in entries]
     AuditEvent.objects.bulk_create(rows, batch_size=500)
-    head.save()
+    seals.seal_soon()
 
 
 def _row(entry: Entry, *, now: datetime) -> AuditEvent:
     here = current.get()
-    return AuditEvent(
+    row = AuditEvent(
         at=now,
         event=entry.event,
         actor_id=entry.actor.pk if entry.actor else None,
@@ -132,6 +126,8 @@ def _row(entry: Entry, *, now: datetime) -> AuditEvent:
         address=here.address,
         request_id=here.request_id,
     )
+    seals.prove(row)
+    return row
 
 
 def _plain(value: Any) -> Any:
@@ -142,62 +138,34 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str), parse_float=str)
 
 
-HASHED = (
-    "number",
-    "event",
-    "actor_id",
-    "actor",
-    "subject_id",
-    "subject",
-    "account_id",
-    "before",
-    "after",
-    "address",
-    "request_id",
-    "previous",
-)
-
-
-def digest(row: AuditEvent) -> str:
-    """Return the hash of ``row``, which covers the hash of the row before."""
-    values = {name: getattr(row, name) for name in HASHED}
-    values["at"] = row.at.astimezone(UTC).isoformat()
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def first_bad_row() -> int | None:
-    """Return the number of the first row that breaks the chain; None when it is whole.
-
-    The chain goes on from retention's checkpoint. One that was cut at its end shows at the number
-    after its last row.
-    """
-    head = AuditHead.objects.filter(pk=1).first() or AuditHead()
-    previous, number = head.removed_hash, head.removed
-    for row in AuditEvent.objects.order_by("number").iterator():
-        number += 1
-        if row.number != number or row.previous != previous or row.hash != digest(row):
-            return number
-        previous = row.hash
-    return None if (head.count, head.hash) == (number, previous) else number + 1
+    """Return the number of the first row that breaks the chain; None when it is whole."""
+    fault = audit_check.check().fault
+    return fault.row if fault else None
 
 
 @transaction.atomic
 def remove_older(*, than: datetime, now: datetime) -> int:
-    """Remove the rows from before ``than`` as one prefix; return how many there were.
+    """Remove the rows from before ``than`` as one prefix of the chain; return how many.
 
-    What stands at the head afterwards is the checkpoint, and a row that tells of it.
+    The last seal always stays, so that the chain goes on from it. A row tells up to where was
+    removed, under a key: it is the checkpoint that the chain then begins at.
     """
-    head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1)
-    kept = AuditEvent.objects.filter(at__gte=than).order_by("number").first()
-    prefix = AuditEvent.objects.order_by("number")
-    if kept is not None:
-        prefix = prefix.filter(number__lt=kept.number)
-    last = prefix.last()
+    seals.lock()
+    last = _last_older(than)
     if last is None:
         return 0
-    count, _ = AuditEvent.objects.filter(number__lte=last.number).delete()
-    head.removed, head.removed_hash = last.number, last.hash
-    head.save()
-    record(Event.AUDIT_REMOVED, after={"up_to": last.number}, now=now)
+    count = append_only.forget(up_to=last.number)
+    record(Event.AUDIT_REMOVED, after={"up_to": last.number, "hash": seals.link_to(last)}, now=now)
     return count
+
+
+def _last_older(than: datetime) -> AuditSeal | None:
+    """Return the last seal of the prefix whose rows all are from before ``than``."""
+    last = None
+    tail = AuditSeal.objects.order_by("number").last()
+    for seal, row in audit_check.in_order():
+        if row is None or row.at >= than or seal == tail:
+            break
+        last = seal
+    return last

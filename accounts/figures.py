@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db.models import Count, Min
 
-from accounts import alarms, throttle
-from accounts.models import AuditHead, Notice
+from accounts import alarms, heads, seals, throttle
+from accounts.models import AuditSeal, Notice
 from accounts.records import NoticeState
 
 
@@ -29,7 +29,6 @@ def collect(*, now: datetime) -> list[Figure]:
     counted = Notice.objects.values_list("state").annotate(Count("pk"))
     states = dict(counted.order_by())
     oldest = Notice.objects.filter(state=NoticeState.OWED).aggregate(at=Min("created_at"))["at"]
-    head = AuditHead.objects.filter(pk=1).first()
     found = [
         Figure(
             "gatehouse_notices",
@@ -41,7 +40,7 @@ def collect(*, now: datetime) -> list[Figure]:
     ]
     waited = (now - oldest).total_seconds() if oldest else 0.0
     found.append(Figure("gatehouse_notice_wait_seconds", "Age of the oldest mail owed.", waited))
-    found.append(Figure("gatehouse_audit_rows", "Rows of the audit.", head.count if head else 0))
+    found += _audit()
     tries = throttle.failed_tries(now=now)
     found.append(Figure("gatehouse_failed_tries", "Wrong tries within five minutes.", tries))
     found += [
@@ -51,6 +50,22 @@ def collect(*, now: datetime) -> list[Figure]:
     for source in _sources:
         found += source(now=now)
     return found
+
+
+def _audit() -> list[Figure]:
+    tail = AuditSeal.objects.order_by("number").last()
+    count = tail.number if tail else 0
+    begin = int(tail.hash[: heads.DIGITS], 16) if tail else 0
+    return [
+        Figure("gatehouse_audit_rows", "Rows of the audit that were ever sealed.", count),
+        Figure("gatehouse_audit_head", "First 48 bits of the hash of the last one.", begin),
+        Figure(
+            "gatehouse_audit_waiting",
+            "Whether rows wait for their seal.",
+            int(seals.is_anything_waiting()),
+        ),
+        Figure("gatehouse_audit_lost", "Whether an exported head is gone.", int(heads.is_lost())),
+    ]
 
 
 def add_source(source: Source) -> None:
@@ -66,5 +81,5 @@ def as_text(figures: Iterable[Figure]) -> str:
             named.add(figure.name)
             lines.append(f"# HELP {figure.name} {figure.help}")
             lines.append(f"# TYPE {figure.name} gauge")
-        lines.append(f"{figure.name}{figure.labels} {figure.value:g}")
+        lines.append(f"{figure.name}{figure.labels} {figure.value:.15g}")
     return "\n".join(lines) + "\n"

@@ -3,12 +3,12 @@
 Imported by ``accounts.models`` alone; everything else imports from there.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 
 class EndReason(models.TextChoices):
@@ -103,25 +103,27 @@ class Notice(models.Model):
 
 
 class AuditHead(models.Model):
-    """The one row that every writer of the audit locks: where the chain begins and ends."""
+    """The one row that tells which end of the chain was last exported, for others to keep."""
 
-    count = models.BigIntegerField(default=0, help_text="The number of the last row.")
-    hash = models.CharField(max_length=64, default="", help_text="The hash of the last row.")
-    removed = models.BigIntegerField(
-        default=0, help_text="The checkpoint: the number of the last row that retention removed."
-    )
-    removed_hash = models.CharField(
-        max_length=64, default="", help_text="The hash of that row, from which the chain goes on."
-    )
+    count = models.BigIntegerField(default=0, help_text="The number of the last seal.")
+    hash = models.CharField(max_length=64, default="", help_text="The hash of the last seal.")
+    at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.count} rows"
+        return f"{self.count}:{self.hash}"
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def waiting(self, *, after: int = 0) -> Self:
+        """Return the rows that no seal names yet, of those with numbers above ``after``."""
+        sealed = AuditSeal.objects.filter(row=OuterRef("number"), row__gt=after)
+        return self.filter(~Exists(sealed), number__gt=after)
 
 
 class AuditEvent(models.Model):
-    """One security event. Rows are chained by hash and never changed."""
+    """One security event, written with its change. Rows are never changed."""
 
-    number = models.BigIntegerField(primary_key=True)
+    number = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
     event = models.CharField(max_length=40)
     actor_id = models.BigIntegerField(null=True)
@@ -133,18 +135,40 @@ class AuditEvent(models.Model):
     after = models.JSONField(null=True)
     address = models.CharField(max_length=45, default="")
     request_id = models.CharField(max_length=40, default="")
-    previous = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64)
+    proof = models.CharField(  # noqa: DJ001 - unique, and older rows have none
+        max_length=120,
+        null=True,
+        unique=True,
+        help_text="Key id, nonce and HMAC: that the product wrote the row so, and once.",
+    )
+
+    objects: ClassVar[Any] = AuditEventQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-number"]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["account_id", "-number"], name="audit_of_account"),
             models.Index(fields=["subject_id", "-number"], name="audit_of_subject"),
+            models.Index(fields=["actor_id", "-number"], name="audit_of_actor"),
         ]
 
     def __str__(self) -> str:
         return f"{self.number} {self.event}"
+
+
+class AuditSeal(models.Model):
+    """The place of one row in the chain. Seals are numbered without gaps and never changed."""
+
+    number = models.BigIntegerField(primary_key=True)
+    row = models.BigIntegerField(unique=True, help_text="The number of the row.")
+    previous = models.CharField(max_length=64, help_text="A hash of the seal before.")
+    hash = models.CharField(max_length=64)
+    proof = models.CharField(
+        max_length=80, default="", help_text="Key id and HMAC; empty before there were any."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.number}: row {self.row}"
 
 
 class GotIn(models.Model):

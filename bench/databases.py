@@ -24,7 +24,6 @@ def postgres() -> Iterator[str]:
 
 
 def prepare() -> None:
-    """Make the tables of this process's database, and empty them."""
+    """Make the tables of this process's database, which is new and empty."""
     call_command("migrate", verbosity=0)
     call_command("migrate", run_syncdb=True, verbosity=0)  # the stock user has no migrations
-    call_command("flush", interactive=False, verbosity=0)

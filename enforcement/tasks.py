@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import alarms, audit, passwords, sessions, throttle
+from accounts import alarms, audit, passwords, seals, sessions, throttle
 from accounts.clock import is_trustworthy
 from enforcement import logouts, notices
 from twofactor import housekeeping
@@ -26,7 +26,8 @@ WORK: tuple[Callable[..., object], ...] = (
 
 
 def forget_audit(*, now: datetime) -> None:
-    """Apply ``AUDIT_RETENTION_DAYS``, where it is set."""
+    """Seal what no shorter look has found; then apply ``AUDIT_RETENTION_DAYS``, where it is set."""
+    seals.seal_all(back=None)
     days = settings.AUDIT_RETENTION_DAYS
     if days is not None:
         audit.remove_older(than=now - timedelta(days=days), now=now)

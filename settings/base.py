@@ -156,6 +156,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     task: {"task": task, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
     for task in ("enforcement.tasks.sweep", "accounts.tasks.send_notices")
 }
+CELERY_BEAT_SCHEDULE["accounts.tasks.seal_audit"] = {
+    "task": "accounts.tasks.seal_audit",
+    "schedule": 60,
+    "options": {"expires": 60},
+}
 CELERY_BEAT_SCHEDULE["enforcement.tasks.forget_old"] = {
     "task": "enforcement.tasks.forget_old",
     "schedule": 3600,
@@ -222,6 +227,7 @@ TWO_FACTOR_ISSUER = env.text("TWO_FACTOR_ISSUER", "Gatehouse")
 TWO_FACTOR_SELF_SERVICE = env.flag("TWO_FACTOR_SELF_SERVICE", default=False)
 TWO_FACTOR_OWNER_PASSES = env.flag("TWO_FACTOR_OWNER_PASSES", default=False)
 TWO_FACTOR_PASS_APPROVAL = env.flag("TWO_FACTOR_PASS_APPROVAL", default=False)
+AUDIT_HEAD_FILE = env.optional_path("AUDIT_HEAD_FILE")
 AUDIT_RETENTION_DAYS = env.optional_number("AUDIT_RETENTION_DAYS", least=1)
 SSO_ALLOW_PRIVATE = env.flag("SSO_ALLOW_PRIVATE", default=False)
 

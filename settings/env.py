@@ -70,6 +70,10 @@ def path(name: str, *, default: Path) -> Path:
     return Path(value).expanduser().absolute() if value else default
 
 
+def optional_path(name: str) -> Path | None:
+    return Path(text(name)).expanduser().absolute() if text(name) else None
+
+
 def choice(name: str, choices: Mapping[str, str], *, default: str) -> str:
     """Return what the named choice stands for."""
     value = text(name, default)

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Model
 
-from accounts import audit
+from accounts import audit, seals
 from accounts.audit import Event
 from twofactor import phones, safety_net, sealing
 from twofactor.models import BackupCode, SMSDevice, TOTPDevice
@@ -30,6 +30,10 @@ def reseal_all(*, now: datetime) -> dict[str, int]:
         "backup_codes": _reseal(BackupCode, _reseal_code),
     }
     audit.record(Event.KEYS_ROTATED, after=counts, now=now)
+    # With the last seal under the newest key, the chain needs none of the older ones.
+    with transaction.atomic():
+        seals.lock()
+        seals.seal_all(back=None)
     return counts
 
 

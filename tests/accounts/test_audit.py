@@ -1,21 +1,20 @@
-"""The audit trail: chained rows in which every change, drop, swap, insert and cut shows."""
+"""The audit trail: sealed rows in which every change, drop, swap, insert and cut shows."""
 
-import random
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import audit, people
+from accounts import audit, audit_check, people, seals
 from accounts.audit import Entry, Event
-from accounts.models import AuditEvent, AuditHead, User
+from accounts.models import AuditEvent, AuditSeal, User
 from tests.factories import PASSWORD, make_account, make_user
-from tests.journeys.clock import DAY
+from tests.tampering import as_administrator
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -29,6 +28,7 @@ def write(count: int, *, person: User, now: datetime) -> None:
             after={"number": number, "verified": True},
             now=now + timedelta(microseconds=number),
         )
+    seals.seal_all()  # as after the commit, which a test has none of
 
 
 def rows() -> list[AuditEvent]:
@@ -39,14 +39,58 @@ def test_an_empty_trail_is_whole(db: None) -> None:
     assert audit.first_bad_row() is None
 
 
-def test_rows_are_numbered_and_each_covers_the_one_before(ada: User, now: datetime) -> None:
+def chain() -> list[AuditSeal]:
+    return list(AuditSeal.objects.order_by("number"))
+
+
+def test_rows_are_sealed_in_order_and_each_seal_covers_the_one_before(
+    ada: User, now: datetime
+) -> None:
     write(5, person=ada, now=now)
-    found = rows()
-    assert [row.number for row in found] == [1, 2, 3, 4, 5]
-    assert [row.previous for row in found] == ["", *(row.hash for row in found[:-1])]
-    assert len({row.hash for row in found}) == 5
-    head = AuditHead.objects.get()
-    assert (head.count, head.hash) == (5, found[-1].hash)
+    found = chain()
+    assert [seal.number for seal in found] == [1, 2, 3, 4, 5]
+    assert [seal.row for seal in found] == [row.number for row in rows()]
+    assert [seal.previous for seal in found] == ["", *(seals.link_to(seal) for seal in found[:-1])]
+    assert len({seal.hash for seal in found}) == 5
+    assert audit.first_bad_row() is None
+
+
+def test_a_row_that_waits_for_its_seal_breaks_nothing(ada: User, now: datetime) -> None:
+    write(2, person=ada, now=now)
+    with as_administrator():
+        AuditSeal.objects.all().delete()
+    verdict = audit_check.check()
+    assert (verdict.fault, verdict.sealed, verdict.waiting) == (None, 0, 2)
+    seals.seal_all()
+    seals.seal_all()
+    verdict = audit_check.check()
+    assert (verdict.fault, verdict.sealed, verdict.waiting) == (None, 2, 0)
+
+
+def test_a_lower_number_that_commits_later_is_sealed_once(ada: User, now: datetime) -> None:
+    """PostgreSQL gives numbers out before rows are committed."""
+    write(4, person=ada, now=now)
+    with as_administrator():
+        seal = AuditSeal.objects.get(number=4)
+        late = AuditEvent.objects.get(number=rows()[1].number)
+        AuditSeal.objects.all().delete()
+        AuditEvent.objects.filter(pk=late.pk).delete()
+    seals.seal_all()
+    late.save(force_insert=True)
+    seals.seal_now()
+    order = [row.number for row in rows()]
+    assert [seal.row for seal in chain()] == [order[0], order[2], order[3], order[1]]
+    assert seal.hash not in {seal.hash for seal in chain()}
+    assert audit.first_bad_row() is None
+
+
+def test_a_number_that_was_never_used_is_no_fault(ada: User, now: datetime) -> None:
+    write(1, person=ada, now=now)
+    with transaction.atomic():
+        audit.record(Event.SIGNED_IN, subject=ada, now=now)
+        transaction.set_rollback(True)
+    write(1, person=ada, now=now)
+    assert [seal.number for seal in chain()] == [1, 2]
     assert audit.first_bad_row() is None
 
 
@@ -73,7 +117,7 @@ def test_what_is_hashed_is_what_the_database_gives_back(
     audit.record(Event.POLICY_ON, subject=ada, before=value, after=value, now=now)
     assert audit.first_bad_row() is None
     (row,) = rows()
-    assert row.hash == audit.digest(row)
+    assert seals.is_genuine(row)
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -88,84 +132,188 @@ CHANGES: dict[str, dict[str, Any]] = {
     "after": {"after": {"number": 2, "verified": False}},
     "address": {"address": "192.0.2.1"},
     "request": {"request_id": "x"},
-    "hash": {"hash": "0" * 64},
-    "hash of the one before": {"previous": "0" * 64},
+    "proof": {"proof": "0:0:0"},
+    "no proof": {"proof": None},
 }
+
+
+def number_of(place: int) -> int:
+    """Return the number of the row with this place in the chain."""
+    return AuditSeal.objects.get(number=place).row
 
 
 @pytest.mark.parametrize("values", CHANGES.values(), ids=CHANGES)
 def test_a_changed_row_shows(values: dict[str, Any], ada: User, now: datetime) -> None:
     write(5, person=ada, now=now)
-    AuditEvent.objects.filter(number=3).update(**values)
-    assert audit.first_bad_row() == 3
+    changed = number_of(3)
+    with as_administrator():
+        AuditEvent.objects.filter(number=changed).update(**values)
+    assert audit.first_bad_row() == changed
 
 
-def test_a_changed_row_with_a_hash_of_its_own_shows_at_the_next(ada: User, now: datetime) -> None:
+@pytest.mark.parametrize("values", CHANGES.values(), ids=CHANGES)
+def test_a_row_changed_before_it_is_sealed_shows(
+    values: dict[str, Any], ada: User, now: datetime
+) -> None:
+    write(2, person=ada, now=now)
+    changed = number_of(2)
+    with as_administrator():
+        AuditSeal.objects.filter(number=2).delete()
+        AuditEvent.objects.filter(number=changed).update(**values)
+    assert audit.first_bad_row() == changed
+    seals.seal_all()
+    write(1, person=ada, now=now)
+    assert audit.first_bad_row() == changed
+
+
+def sealed_anew(row: AuditEvent) -> None:
+    """Make the hash of a changed row fit, as one may who knows all but the key."""
+    seal = AuditSeal.objects.get(row=row.number)
+    seal.hash = seals.hash_of(seal, row)
+    seal.save()
+
+
+def test_a_changed_row_with_a_hash_of_its_own_shows(ada: User, now: datetime) -> None:
     write(5, person=ada, now=now)
-    row = AuditEvent.objects.get(number=3)
-    row.event = "signed_out"
-    row.hash = audit.digest(row)
-    row.save()
-    assert audit.first_bad_row() == 4
+    with as_administrator():
+        row = AuditEvent.objects.get(number=number_of(3))
+        row.event = "signed_out"
+        row.save()
+        sealed_anew(row)
+    assert audit.first_bad_row() == row.number
+
+
+def test_a_chain_rewritten_to_its_end_shows(ada: User, now: datetime) -> None:
+    """Every hash fits, and the keys named are ones that nobody has any more."""
+    write(5, person=ada, now=now)
+    with as_administrator():
+        previous = seals.link_to(AuditSeal.objects.get(number=2))
+        for seal in chain()[2:]:
+            row = AuditEvent.objects.get(number=seal.row)
+            row.event, row.proof = "signed_out", f"deadbeef:{row.number}:0"
+            row.save()
+            seal.previous, seal.proof = previous, "deadbeef:0"
+            seal.hash = seals.hash_of(seal, row)
+            previous = seals.link_to(seal)
+            seal.save()
+    assert audit.first_bad_row() == number_of(5)
+    before = len(chain())
+    audit.record(Event.SIGNED_IN, subject=ada, now=now)
+    seals.seal_all()
+    assert len(chain()) == before  # no seal of ours vouches for what is not ours
+    assert audit.first_bad_row() == number_of(5)
+
+
+def test_a_chain_without_any_proof_shows(ada: User, now: datetime) -> None:
+    """As before there were proofs: only a later one vouches for such rows."""
+    write(3, person=ada, now=now)
+    with as_administrator():
+        previous = ""
+        for seal in chain():
+            row = AuditEvent.objects.get(number=seal.row)
+            row.event, row.proof = "signed_out", None
+            row.save()
+            seal.previous, seal.proof = previous, ""
+            seal.hash = previous = seals.hash_without_proof(seal, row)
+            seal.save()
+    assert audit.first_bad_row() == number_of(3)
 
 
 def test_a_dropped_row_shows(ada: User, now: datetime) -> None:
     write(5, person=ada, now=now)
-    AuditEvent.objects.filter(number=3).delete()
-    assert audit.first_bad_row() == 3
+    dropped = number_of(3)
+    with as_administrator():
+        AuditEvent.objects.filter(number=dropped).delete()
+    assert audit.first_bad_row() == dropped
 
 
-def test_a_dropped_first_row_shows(ada: User, now: datetime) -> None:
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_row_dropped_with_its_seal_shows(place: int, ada: User, now: datetime) -> None:
     write(5, person=ada, now=now)
-    AuditEvent.objects.filter(number=1).delete()
-    assert audit.first_bad_row() == 1
+    dropped, second = number_of(place), number_of(2)
+    with as_administrator():
+        AuditEvent.objects.filter(number=dropped).delete()
+        AuditSeal.objects.filter(number=place).delete()
+    fault = audit_check.check().fault
+    assert fault is not None
+    assert fault.row == (second if place == 1 else dropped)
 
 
 @pytest.mark.parametrize("left", [4, 1, 0])
-def test_a_cut_end_shows(left: int, ada: User, now: datetime) -> None:
+def test_a_cut_end_shows_by_the_head_that_was_kept(left: int, ada: User, now: datetime) -> None:
     write(5, person=ada, now=now)
-    AuditEvent.objects.filter(number__gt=left).delete()
-    assert audit.first_bad_row() == left + 1
+    head = AuditSeal.objects.get(number=5)
+    end = number_of(left) if left else 0
+    with as_administrator():
+        AuditEvent.objects.filter(number__gt=end).delete()
+        AuditSeal.objects.filter(number__gt=left).delete()
+    assert audit_check.check().fault is None
+    fault = audit_check.check(kept={5: head.hash}).fault
+    assert fault is not None
+    assert fault.row == end + 1
+    # A chain that grew again is not the one that was cut, either.
+    write(5, person=ada, now=now)
+    fault = audit_check.check(kept={5: head.hash}).fault
+    assert fault is not None
+    assert fault.row == number_of(5)
 
 
 def test_two_swapped_rows_show(ada: User, now: datetime) -> None:
     write(5, person=ada, now=now)
-    AuditEvent.objects.filter(number=2).update(number=100)
-    AuditEvent.objects.filter(number=4).update(number=2)
-    AuditEvent.objects.filter(number=100).update(number=4)
-    assert audit.first_bad_row() == 2
+    low, high = number_of(2), number_of(4)
+    with as_administrator():
+        AuditEvent.objects.filter(number=low).update(number=100_000)
+        AuditEvent.objects.filter(number=high).update(number=low)
+        AuditEvent.objects.filter(number=100_000).update(number=high)
+    assert audit.first_bad_row() == low
 
 
-def test_an_inserted_row_shows(ada: User, now: datetime) -> None:
+@pytest.mark.parametrize("proof", ["copied", "none", "made up", "of a key unknown"])
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_an_inserted_row_shows(proof: str, is_sealed: bool, ada: User, now: datetime) -> None:
     write(5, person=ada, now=now)
-    AuditEvent.objects.filter(number=5).update(number=6)
-    row = AuditEvent.objects.get(number=4)
-    row.number, row.previous = 5, row.hash
-    row.hash = audit.digest(row)
-    AuditEvent.objects.bulk_create([row])
-    assert audit.first_bad_row() == 6
+    row = AuditEvent.objects.get(number=number_of(4))
+    made_up = f"{(row.proof or '').split(':')[0]}:1:2"
+    row.number = None
+    if proof == "copied":
+        with pytest.raises(IntegrityError), transaction.atomic():
+            row.save(force_insert=True)
+        return
+    row.proof = {"none": None, "made up": made_up, "of a key unknown": "0:1:2"}[proof]
+    row.save(force_insert=True)  # which the product's own role may do
+    if is_sealed:
+        seal = AuditSeal(number=6, row=row.number, previous=seals.link_to(chain()[-1]), proof="0:1")
+        seal.hash = seals.hash_of(seal, row)
+        seal.save(force_insert=True)
+    assert audit.first_bad_row() == row.number
+    seals.seal_all()
+    write(1, person=ada, now=now)
+    assert audit.first_bad_row() == row.number
 
 
-def test_an_appended_row_shows(ada: User, now: datetime) -> None:
-    write(2, person=ada, now=now)
-    row = AuditEvent.objects.get(number=2)
-    row.number, row.previous = 3, row.hash
-    row.hash = audit.digest(row)
-    AuditEvent.objects.bulk_create([row])
-    assert audit.first_bad_row() == 4
-
-
-def test_a_hundred_changes_at_random_all_show(ada: User, now: datetime) -> None:
-    write(60, person=ada, now=now)
-    chance = random.Random(7)
-    for _ in range(100):
-        number = chance.randint(1, 60)
-        with transaction.atomic():
-            name, values = chance.choice(list(CHANGES.items()))
-            AuditEvent.objects.filter(number=number).update(**values)
-            assert audit.first_bad_row() == number, (number, name)
-            transaction.set_rollback(True)
+def test_rows_stay_proved_when_the_keys_are_rotated(
+    ada: User, now: datetime, settings: Settings
+) -> None:
+    old, new = settings.FIELD_KEYS[0], "another-field-key-of-more-than-32-bytes"
+    write(3, person=ada, now=now)
+    settings.FIELD_KEYS = [new, old]
     assert audit.first_bad_row() is None
+    write(2, person=ada, now=now)
+    settings.FIELD_KEYS = [new]
+    assert audit.first_bad_row() is None
+    with as_administrator():
+        AuditEvent.objects.filter(number=number_of(1)).update(event="signed_out")
+    assert audit.first_bad_row() == number_of(1)
+
+
+def test_a_chain_whose_last_key_is_gone_is_not_vouched_for(
+    ada: User, now: datetime, settings: Settings
+) -> None:
+    write(3, person=ada, now=now)
+    settings.FIELD_KEYS = ["another-field-key-of-more-than-32-bytes"]
+    verdict = audit_check.check()
+    assert verdict.fault is not None
+    assert "FIELD_KEYS" in verdict.fault.what
 
 
 def test_the_trail_outlives_the_person(ada: User, now: datetime) -> None:
@@ -217,36 +365,4 @@ def test_many_rows_are_written_at_once(now: datetime) -> None:
     crowd = [make_user() for _ in range(30)]
     audit.record_many((Entry(event=Event.DEADLINE_PASSED, subject=each) for each in crowd), now=now)
     assert [row.subject_id for row in rows()] == [each.pk for each in crowd]
-    assert audit.first_bad_row() is None
-
-
-# Retention.
-
-
-def test_retention_removes_a_whole_prefix_and_leaves_a_checkpoint(ada: User, now: datetime) -> None:
-    for day in range(10):
-        audit.record(Event.SIGNED_IN, subject=ada, now=now + day * DAY)
-    assert audit.remove_older(than=now + 4 * DAY, now=now + 10 * DAY) == 4
-    assert [row.number for row in rows()] == [5, 6, 7, 8, 9, 10, 11]
-    assert rows()[-1].event == "audit_removed"
-    assert audit.first_bad_row() is None
-    assert audit.remove_older(than=now + 4 * DAY, now=now + 10 * DAY) == 0
-    AuditEvent.objects.filter(number=5).delete()
-    assert audit.first_bad_row() == 5
-
-
-def test_retention_never_leaves_a_hole(ada: User, now: datetime) -> None:
-    """A clock that was set back put an old row behind a younger one."""
-    for at in (now, now + 5 * DAY, now + DAY, now + 6 * DAY):
-        audit.record(Event.SIGNED_IN, subject=ada, now=at)
-    assert audit.remove_older(than=now + 2 * DAY, now=now + 7 * DAY) == 1
-    assert [row.number for row in rows()] == [2, 3, 4, 5]
-    assert audit.first_bad_row() is None
-
-
-def test_after_everything_was_removed_the_chain_goes_on(ada: User, now: datetime) -> None:
-    write(3, person=ada, now=now)
-    assert audit.remove_older(than=now + DAY, now=now + DAY) == 3
-    write(2, person=ada, now=now + DAY)
-    assert [row.number for row in rows()] == [4, 5, 6]
     assert audit.first_bad_row() is None

@@ -2,22 +2,18 @@
 
 import csv
 import io
-import json
 import subprocess
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 
-from accounts import audit
-from accounts.audit import Event
 from accounts.models import Account, AuditEvent, Membership, Notice, Plan, Role, User
 from enforcement import passes, policies
 from enforcement.models import Pass, Policy
 from tests.enforcement.kit import DAY, HOUR, browser, enrolled_person, sign_in
+from tests.enforcement.shell import refused, run, run_json
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
@@ -25,27 +21,6 @@ from tests.twofactor.people import enrol_app
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "a long enough password"
-
-
-def run(*arguments: str) -> str:
-    """Run a command as the shell does; return what it printed."""
-    out = io.StringIO()
-    call_command(*arguments, stdout=out)
-    return out.getvalue().strip()
-
-
-def run_json(*arguments: str) -> Any:
-    return json.loads(run(*arguments, "--json"))
-
-
-def refused(*arguments: str) -> str:
-    """Run a command that must fail; return its one line."""
-    with pytest.raises(CommandError) as caught:
-        run(*arguments)
-    line = str(caught.value)
-    assert line
-    assert "\n" not in line
-    return line
 
 
 @pytest.fixture
@@ -325,15 +300,7 @@ def test_report_refuses_bad_input_in_one_line(northwind: Account) -> None:
     assert "not allowed with" in refused("report", "northwind", "--csv", "--json")
 
 
-# verify_audit, setup_link, rotate_keys, seed_demo
-
-
-def test_verify_audit_names_the_first_bad_row(ada: User, now: datetime) -> None:
-    for _ in range(3):
-        audit.record(Event.SIGNED_IN, subject=ada, now=now)
-    assert run("verify_audit") == "The audit is whole: 3 rows."
-    AuditEvent.objects.filter(number=2).update(event="signed_out")
-    assert refused("verify_audit") == "The audit is broken at row 2."
+# setup_link, rotate_keys, seed_demo
 
 
 def test_setup_link_proves_the_mailbox(ada: User, northwind: Account, clock: Clock) -> None:
