@@ -140,17 +140,25 @@ def _parts(notice: Notice) -> tuple[object, ...]:
 
 def find(token: str, *, now: datetime) -> Change | None:
     """Return the change that ``token`` confirms, while it can be confirmed."""
-    number, _, given = token.partition("-")
-    if not number.isascii() or not number.isdigit() or len(number) > 18:
-        return None
-    notice = Notice.objects.filter(pk=int(number), kind__in=KINDS).first()
-    if notice is None or not keys.is_hex_mac(given, LABEL, *_parts(notice)):
+    notice = mailed(token)
+    if notice is None:
         return None
     user = User.objects.filter(pk=notice.context["user"], is_active=True).first()
     if user is None or not _still_stands(notice, user):
         return None
     is_live = notice.objected_at is None and now < notice.created_at + LIFE
     return Change(notice, user) if is_live else None
+
+
+def mailed(token: str) -> Notice | None:
+    """Return the notice that ``token`` was mailed with, however long ago; None for a guess."""
+    number, _, given = token.partition("-")
+    if not number.isascii() or not number.isdigit() or len(number) > 18:
+        return None
+    notice = Notice.objects.filter(pk=int(number), kind__in=KINDS).first()
+    if notice is None or not keys.is_hex_mac(given, LABEL, *_parts(notice)):
+        return None
+    return notice
 
 
 def _still_stands(notice: Notice, user: User) -> bool:

@@ -1,5 +1,6 @@
 """The forms of this app. Field names are part of the stable surface."""
 
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -129,6 +130,19 @@ class EmailChangeForm(forms.Form):
 
 class PasswordChangeForm(DjangoPasswordChangeForm):
     """Django's form: the old password, and the new one twice."""
+
+    def __init__(self, user: User, data: Any = None, *, is_password: Callable[[str], bool]) -> None:
+        super().__init__(user, data)
+        self.is_password = is_password
+
+    def clean_old_password(self) -> str:
+        """Ask as every door does: within the budget of wrong passwords."""
+        given: str = self.cleaned_data["old_password"]
+        if not self.is_password(given):
+            raise forms.ValidationError(
+                self.error_messages["password_incorrect"], code="password_incorrect"
+            )
+        return given
 
 
 class NewPersonForm(forms.Form):

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.urls import reverse
@@ -13,9 +13,23 @@ from accounts.audit import Event
 from accounts.emails import canonical_email
 from accounts.models import INVITATION_LIFE, Account, Invitation, Membership, Role, User
 
+DAY = timedelta(hours=24)
+A_DAY, A_DAY_PER_MEMBER = 100, 5
+
 
 class NotInvitable(Exception):
     """The invitation can't be made; the text says why."""
+
+
+class InvitationsUsedUp(NotInvitable):
+    """The account has sent its invitations of a day; more may go out at ``retry_at``."""
+
+    def __init__(self, allowed: int, retry_at: datetime) -> None:
+        super().__init__(
+            f"This account has sent all {allowed} invitations of a day. Those are good; the next"
+            " can be sent when one of them is a day old."
+        )
+        self.retry_at = retry_at
 
 
 def _token(invitation: Invitation) -> str:
@@ -41,12 +55,13 @@ def hash_token(token: str) -> str:
 def invite(*, account: Account, email: str, role: str, actor: User, now: datetime) -> Invitation:
     """Invite ``email``; an open invitation to it is replaced, and its link is dead.
 
-    :raises NotInvitable: for a member.
+    :raises NotInvitable: for a member, and where the invitations of a day are used up.
     """
     email = canonical_email(email)
     Account.objects.select_for_update().get(pk=account.pk)
     if Membership.objects.filter(account=account, user__email=email).exists():
         raise NotInvitable("This person is already a member.")
+    _check_limit(account, now=now)
     Invitation.objects.open().filter(account=account, email=email).update(revoked_at=now)
     invitation = Invitation(
         account=account,
@@ -68,6 +83,16 @@ def invite(*, account: Account, email: str, role: str, actor: User, now: datetim
         now=now,
     )
     return invitation
+
+
+def _check_limit(account: Account, *, now: datetime) -> None:
+    """Mails in our name to anybody: a taken-over account must not send them without end."""
+    sent = Invitation.objects.filter(account=account, created_at__gt=now - DAY)
+    members = Membership.objects.active().filter(account=account).count()
+    allowed = A_DAY + A_DAY_PER_MEMBER * members
+    blocking = sent.order_by("-created_at")[allowed - 1 : allowed].first()
+    if blocking is not None:
+        raise InvitationsUsedUp(allowed, blocking.created_at + DAY)
 
 
 def _owe_mail(invitation: Invitation, actor: User, *, now: datetime) -> None:

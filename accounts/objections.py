@@ -15,16 +15,22 @@ MOST_DIGITS = 18  # of a 64-bit key
 
 def find(token: str, *, now: datetime) -> Notice | None:
     """Return the notice that ``token`` objects to, while it works: 72 hours, and once."""
+    notice = mailed(token)
+    if notice is None:
+        return None
+    is_live = notice.objected_at is None and now < notice.created_at + LIFE
+    return notice if is_live else None
+
+
+def mailed(token: str) -> Notice | None:
+    """Return the notice that ``token`` was mailed with, however long ago; None for a guess."""
     number = token.partition("-")[0]
     if not number.isascii() or not number.isdigit() or len(number) > MOST_DIGITS:
         return None
     notice = Notice.objects.select_related("user").filter(pk=int(number)).first()
     if notice is None or notice.user is None:
         return None
-    if not is_not_me(token, notice):
-        return None
-    is_live = notice.objected_at is None and now < notice.created_at + LIFE
-    return notice if is_live else None
+    return notice if is_not_me(token, notice) else None
 
 
 def old_address(notice: Notice) -> str:

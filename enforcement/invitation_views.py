@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import invitations, people, signin
+from accounts import invitations, links, people, signin
 from accounts.forms import NewPersonForm
 from accounts.models import Invitation, User
 from accounts.purposes import Purpose, serves
@@ -21,6 +21,7 @@ MOST_DIGITS = 18  # of a 64-bit key
 
 
 @serves(Purpose.OPEN)
+@links.guarded
 @sensitive_post_parameters("password")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -28,6 +29,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """The mailed link. It also proves the mailbox, so that set-up needs no further step."""
     now = timezone.now()
     found = invitations.find(token)
+    if found is None:
+        links.note_guess(request)
     try:
         usable = joining.check_usable(found, now=now)
     except joining.NotJoinable as error:

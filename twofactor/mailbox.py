@@ -25,7 +25,11 @@ LABEL = "twofactor.setup-link"
 
 
 class LinkInvalid(Exception):
-    """A set-up link that is altered, older than a week, or used up by set-up or a new address."""
+    """A set-up link that is altered, or used up by set-up or a new address."""
+
+
+class LinkTooOld(LinkInvalid):
+    """One that was mailed, over a week ago."""
 
 
 def make_link(user: User, *, now: datetime) -> str:
@@ -55,8 +59,10 @@ def read_link(token: str, *, now: datetime) -> User:
         raise LinkInvalid from None
     known = keys.macs(LABEL, *_parts(user, int(made_at)))
     is_ours = any(hmac.compare_digest(mac.hex().encode(), signature.encode()) for mac in known)
-    if not is_ours or now >= made + LINK_LIFE:
+    if not is_ours:
         raise LinkInvalid
+    if now >= made + LINK_LIFE:
+        raise LinkTooOld
     return user
 
 

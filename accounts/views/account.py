@@ -1,5 +1,7 @@
 """Home, and an account's page: its members and invitations."""
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import invitations, memberships
 from accounts.forms import InviteForm, RoleForm
 from accounts.models import Invitation, Membership, Role
-from accounts.pages import answer_of
+from accounts.pages import answer_of, in_words, with_retry
 from accounts.reach import membership_of, person_of
 
 
@@ -28,16 +30,22 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_POST
 def account_invite(request: HttpRequest, slug: str) -> HttpResponse:
     membership = membership_of(request, slug, manager=True)
-    form = InviteForm(request.POST, may_make_owner=membership.is_owner)
-    if form.is_valid() and _invite(form, membership):
-        messages.success(request, f"{form.cleaned_data['email']} is invited, for seven days.")
-        return redirect("account", slug)
+    form, now = InviteForm(request.POST, may_make_owner=membership.is_owner), timezone.now()
+    retry_at = None
+    try:
+        if form.is_valid() and _invite(form, membership, now=now):
+            messages.success(request, f"{form.cleaned_data['email']} is invited, for seven days.")
+            return redirect("account", slug)
+    except invitations.InvitationsUsedUp as error:
+        form.add_error("email", f"{error} Please wait {in_words(error.retry_at - now)}.")
+        retry_at = error.retry_at
     # The account's page, which belongs to the app above, shows the form with its errors.
     request.invite_form = form  # type: ignore[attr-defined]
-    return answer_of("account", request, slug=slug)
+    answer = answer_of("account", request, slug=slug)
+    return with_retry(answer, retry_at, now=now) if retry_at else answer
 
 
-def _invite(form: InviteForm, membership: Membership) -> bool:
+def _invite(form: InviteForm, membership: Membership, *, now: datetime) -> bool:
     given = form.cleaned_data
     try:
         invitations.invite(
@@ -45,8 +53,10 @@ def _invite(form: InviteForm, membership: Membership) -> bool:
             email=given["email"],
             role=given["role"],
             actor=membership.user,
-            now=timezone.now(),
+            now=now,
         )
+    except invitations.InvitationsUsedUp:
+        raise
     except invitations.NotInvitable as error:
         form.add_error("email", str(error))
         return False

@@ -1,9 +1,12 @@
 """The password step, signing out, and the password reset."""
 
+from typing import Any
+
 from django.contrib.auth import logout as end_session
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
@@ -11,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, passwords, signin, throttle
+from accounts import audit, links, passwords, signin, throttle
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.forms import LoginForm, ResetForm
@@ -95,6 +98,14 @@ class ResetConfirmView(PasswordResetConfirmView):
     success_url = reverse_lazy("password_reset_complete")
     post_reset_login = False
 
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().dispatch(*args, **kwargs)
+        # A good link is answered by a redirect that takes the token out of the address.
+        is_refused = not self.validlink and not isinstance(response, HttpResponseRedirect)
+        if is_refused and kwargs["token"] != self.reset_url_token:
+            links.note_guess(self.request)
+        return response
+
     def get_user(self, uidb64: str) -> User | None:
         """A link that was mailed before its person was deactivated opens nothing."""
         found = super().get_user(uidb64)
@@ -115,7 +126,7 @@ class ResetConfirmView(PasswordResetConfirmView):
         return HttpResponseRedirect(str(self.success_url))
 
 
-password_reset_confirm = serves(Purpose.OPEN)(ResetConfirmView.as_view())
+password_reset_confirm = serves(Purpose.OPEN)(links.guarded(ResetConfirmView.as_view()))
 
 
 @serves(Purpose.OPEN)

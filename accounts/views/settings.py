@@ -1,5 +1,7 @@
 """My settings: profile, address, password, sessions, deleting the sign-in."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.contrib.auth import logout as end_session
 from django.contrib.auth import update_session_auth_hash
@@ -13,18 +15,22 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import (
     addresses,
     audit,
+    links,
     moving,
     objections,
     passwords,
     people,
     session_state,
     sessions,
+    signin,
 )
 from accounts.audit import Event
 from accounts.forms import EmailChangeForm, PasswordChangeForm, ProfileForm
 from accounts.memberships import LastOwner
+from accounts.pages import too_many
 from accounts.purposes import Fresh, Purpose, serves
 from accounts.reach import person_of
+from accounts.throttle import TooMany
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -67,6 +73,7 @@ def email(request: HttpRequest) -> HttpResponse:
 
 
 @serves(Purpose.OPEN)
+@links.guarded
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
@@ -75,6 +82,8 @@ def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
     template = "accounts/settings_email_confirm.html"
     change = addresses.find(token, now=now)
     if change is None:
+        if addresses.mailed(token) is None:
+            links.note_guess(request)
         return render(request, template, status=410)
     if request.user.is_authenticated and request.user.pk != change.user.pk:
         return render(request, template, status=403)
@@ -105,8 +114,15 @@ def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
     person, now = person_of(request), timezone.now()
-    form = PasswordChangeForm(person, request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    is_password = partial(signin.is_own_password, request, person, now=now)
+    form = PasswordChangeForm(person, request.POST or None, is_password=is_password)
+    template = "accounts/settings_password.html"
+    try:
+        is_valid = request.method == "POST" and form.is_valid()
+    except TooMany as error:
+        empty = PasswordChangeForm(person, is_password=is_password)
+        return too_many(request, template, {"form": empty}, error, now=now)
+    if is_valid:
         state = session_state.read(request.session)
         person.refresh_from_db()
         passwords.change_password(user=person, password=form.cleaned_data["new_password1"], now=now)
@@ -116,7 +132,7 @@ def password(request: HttpRequest) -> HttpResponse:
         )
         messages.success(request, "Your password is changed. All other sign-ins have ended.")
         return redirect("settings_password")
-    return render(request, "accounts/settings_password.html", {"form": form})
+    return render(request, template, {"form": form})
 
 
 @serves(Purpose.MEMBER, fresh=Fresh.FACTOR)
@@ -160,6 +176,7 @@ def sessions_end_all(request: HttpRequest) -> HttpResponse:
 
 
 @serves(Purpose.OPEN)
+@links.guarded
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def not_me(request: HttpRequest, token: str) -> HttpResponse:
@@ -167,6 +184,8 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     notice = objections.find(token, now=now)
     if notice is None:
+        if objections.mailed(token) is None:
+            links.note_guess(request)
         return render(request, "accounts/not_me.html", status=410)
     context = {"is_valid": True, "old_address": objections.old_address(notice)}
     if request.method == "POST":

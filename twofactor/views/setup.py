@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import audit, signin
+from accounts import audit, links, signin
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.emails import masked
@@ -33,6 +33,7 @@ PAGES = {"app": "setup_app", "text": "setup_text"}
 
 
 @serves(Purpose.OPEN)
+@links.guarded
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def setup_link(request: HttpRequest, token: str) -> HttpResponse:
@@ -40,7 +41,9 @@ def setup_link(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     try:
         user = mailbox.read_link(token, now=now)
-    except mailbox.LinkInvalid:
+    except mailbox.LinkInvalid as error:
+        if not isinstance(error, mailbox.LinkTooOld):
+            links.note_guess(request)
         return answers.page(request, "link_invalid", status=410)
     if request.user.is_authenticated and request.user != user:
         return answers.page(request, "link_of_other", status=409)
