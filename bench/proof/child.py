@@ -10,7 +10,7 @@ import django
 def main(name: str, size: int) -> int:
     django.setup()
     from bench import crowds, databases, people  # noqa: PLC0415 - models come after set-up
-    from bench.proof import model_check, outage, races  # noqa: PLC0415 - as above
+    from bench.proof import guessing, model_check, outage, pumping, races  # noqa: PLC0415 - as above
 
     def told(found: dict[str, Any]) -> str:
         return (
@@ -29,6 +29,11 @@ def main(name: str, size: int) -> int:
             lambda: races.wrong_codes_at_once(200, rounds=size)
         ),
         "set_up_race": lambda: races.set_up_against_sign_out(size),
+        "wrong_passwords": lambda: races.wrong_passwords_at_once(200, rounds=size),
+        "strangers": lambda: guessing.strangers_beside_a_known_browser(
+            size, visits=max(1, size // 100)
+        ),
+        "pumping": lambda: pumping.run(size),
         "outage": lambda: outage.workers_dead_across_a_deadline(size),
         "scan": lambda: told(crowds.deadline_scan(periods=size, due=max(1, size // 1000))),
         "forced_logout": lambda: told(crowds.forced_logout(people=size, sessions=size * 10)),

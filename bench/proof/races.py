@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 from django.conf import settings
@@ -13,7 +14,8 @@ from django.db import connections
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from accounts.models import AddressFailure, User
+from accounts import throttle
+from accounts.models import AddressFailure, AuditEvent, User
 from bench import people
 from enforcement import logouts, policies
 from enforcement.models import Policy
@@ -98,6 +100,30 @@ def wrong_codes_at_once(tries: int, *, rounds: int, allowed: int = 5) -> str:
     return (
         f"{rounds} rounds of {tries} simultaneous wrong codes: {allowed} evaluated and counted each"
     )
+
+
+def wrong_passwords_at_once(tries: int, *, rounds: int) -> str:
+    """Guess ``tries`` passwords from one address at the same instant, each for another person.
+
+    :raises Lost: if more than the budget of the address were looked at, or counted.
+    """
+    emails = [people.make_person().email for _ in range(tries)]
+    for number in range(rounds):
+        found = at_once([partial(_guess, email) for email in emails])
+        counted = AddressFailure.objects.count()
+        failed = AuditEvent.objects.filter(event="sign_in_failed").count()
+        most = throttle.ALLOWED
+        if found != {"200": most, "429": tries - most} or counted != most:
+            raise Lost(f"Round {number}: {dict(found)}, {counted} counted")
+        if failed != (number + 1) * most:
+            raise Lost(f"Round {number}: {failed} evaluated since the first")
+        AddressFailure.objects.all().delete()
+    return f"{rounds} rounds of {tries} simultaneous wrong passwords: {most} evaluated and counted"
+
+
+def _guess(email: str) -> str:
+    fields = {"email": email, "password": "wrong"}
+    return str(Client().post("/login/", fields).status_code)
 
 
 def set_up_against_sign_out(races: int, *, seed: int = 1) -> str:

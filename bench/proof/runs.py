@@ -62,6 +62,33 @@ RUNS = (
         full=600,
     ),
     Run(
+        name="strangers",
+        title="10,000 wrong passwords beside a known browser",
+        what=(
+            "From 100 addresses, one in ten of the guesses from the person's own. The person signs "
+            "in 100 times meanwhile,\nin a browser of before, and must get in at the first try."
+        ),
+        database="sqlite",
+        full=10_000,
+    ),
+    Run(
+        name="pumping",
+        title="10,000 texts asked for in an hour",
+        what=(
+            "Over 500 accounts, 50 prefixes, 400 addresses, with a limit of 2,000 texts a day; one "
+            "in ten by one person,\nto one number or from one address. No limit may be overshot."
+        ),
+        database="sqlite",
+        full=10_000,
+    ),
+    Run(
+        name="wrong_passwords",
+        title="Wrong passwords, 200 at once",
+        what="From one address, for as many people. No more than the ten of its budget are hashed.",
+        database="postgres",
+        full=20,
+    ),
+    Run(
         name="scan",
         title="Due deadlines among a million periods",
         what="1,000 due, one in twenty ahead, the rest swept. The sweep's own query.",

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import people
-from bench.proof import outage, races
+from bench.proof import guessing, outage, races
 
 
 @pytest.mark.postgres
@@ -18,6 +18,19 @@ def test_one_code_used_many_times_at_once_is_accepted_once() -> None:
 def test_of_many_wrong_codes_at_once_five_are_evaluated() -> None:
     with people.cheap_backup_codes():
         races.wrong_codes_at_once(20, rounds=1)
+
+
+@pytest.mark.proves("S08", "S09")
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_many_wrong_passwords_at_once_ten_are_evaluated() -> None:
+    races.wrong_passwords_at_once(40, rounds=2)
+
+
+@pytest.mark.proves("S11")
+@pytest.mark.django_db
+def test_strangers_who_guess_keep_nobody_out_of_a_known_browser() -> None:
+    guessing.strangers_beside_a_known_browser(300, addresses=20, visits=10)
 
 
 @pytest.mark.postgres
