@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import phonenumbers
 import time_machine
@@ -112,7 +113,7 @@ def _texts_in(folder: Path) -> Counter[str]:
 
 def _check(sent: Counter[str], *, daily_limit: int) -> str:
     rows = SentCode.objects.all()
-    counted = {
+    counted: dict[str, Counter[Any]] = {
         "person": Counter(rows.values_list("user_id", flat=True)),
         "number": sent,
         "address": Counter(rows.values_list("address", flat=True)),

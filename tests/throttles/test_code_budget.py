@@ -45,7 +45,8 @@ def fail_codes(client: Client, victim: Enrolled, times: int, clock: Clock) -> li
 
 
 def last_step(victim: Enrolled) -> int:
-    return TOTPDevice.objects.get(user=victim.user).last_step
+    device: TOTPDevice = TOTPDevice.objects.get(user=victim.user)
+    return device.last_step
 
 
 @pytest.mark.proves("S07")

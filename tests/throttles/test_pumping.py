@@ -14,7 +14,7 @@ from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 from tests.throttles.kit import VERIFY, at, begin, get_in, give, is_in
 from tests.twofactor.people import enrol_app, enrol_phone, text
-from twofactor import texts
+from twofactor import phones, texts
 from twofactor.texts import TextsUsedUp, UsedUp
 
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S27")]
@@ -107,10 +107,11 @@ def test_an_account_has_six_more_for_each_member_of_now(clock: Clock) -> None:
     )
     clock.forward(minutes=1)
     assert used_up(lambda: text(ben, now=clock.now)) is UsedUp.ACCOUNT
-    Membership.objects.create(account=account, user=make_user())
+    newcomer = make_user()
+    Membership.objects.create(account=account, user=newcomer)
     assert text(ben, now=clock.now)
     clock.forward(minutes=5)
-    User.objects.filter(pk=account.memberships.last().user_id).update(is_active=False)
+    User.objects.filter(pk=newcomer.pk).update(is_active=False)
     assert used_up(lambda: text(ben, now=clock.now)) is UsedUp.ACCOUNT
 
 
@@ -136,5 +137,5 @@ def test_no_text_goes_out_before_the_right_password(clock: Clock) -> None:
     "given", ["+19005550123", "+448712345678", "+442079460123", "+18885550123", "+870773111632"]
 )
 def test_premium_and_other_numbers_that_are_no_mobile_get_no_text(given: str) -> None:
-    with pytest.raises(texts.phones.BadPhone):
-        texts.phones.parse(given, country="US")
+    with pytest.raises(phones.BadPhone):
+        phones.parse(given, country="US")
