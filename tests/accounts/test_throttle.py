@@ -33,6 +33,7 @@ def is_free(now: datetime, address: str = HERE) -> bool:
     return True
 
 
+@pytest.mark.proves("S08")
 def test_the_eleventh_try_in_five_minutes_is_refused(now: datetime) -> None:
     fail(9, now=now)
     assert is_free(now)
@@ -50,6 +51,7 @@ def test_it_is_told_when_to_try_again_and_true(now: datetime) -> None:
     assert is_free(caught.value.retry_at)
 
 
+@pytest.mark.proves("S08")
 def test_each_different_person_who_got_in_earns_five_more(now: datetime) -> None:
     for user_id in (1, 2, 2, 2):
         throttle.note_entry(HERE, user_id, now=now)
@@ -59,6 +61,7 @@ def test_each_different_person_who_got_in_earns_five_more(now: datetime) -> None
     assert not is_free(now)
 
 
+@pytest.mark.proves("S08")
 def test_who_got_in_is_remembered_for_a_day(now: datetime) -> None:
     throttle.note_entry(HERE, 1, now=now)
     fail(10, now=now + DAY - MS)
@@ -71,6 +74,7 @@ def test_another_address_has_a_budget_of_its_own(now: datetime) -> None:
     assert is_free(now, "192.0.2.2")
 
 
+@pytest.mark.proves("S08")
 def test_an_ipv6_customer_is_one_address(now: datetime) -> None:
     for number in range(10):
         fail(1, now=now, address=f"2001:db8:1:2::{number:x}")
@@ -96,6 +100,7 @@ def test_a_right_password_is_refused_too_and_evaluated_not_at_all(ada: User, clo
     assert not AuditEvent.objects.filter(event="signed_in").exists()
 
 
+@pytest.mark.proves("S11", "B51")
 def test_nobody_is_locked_out_by_tries_from_elsewhere(ada: User, clock: Clock) -> None:
     for number in range(30):
         for _ in range(10):
@@ -105,6 +110,7 @@ def test_nobody_is_locked_out_by_tries_from_elsewhere(ada: User, clock: Clock) -
     assert is_in(sign_in(ada))
 
 
+@pytest.mark.proves("S08", "B52")
 @pytest.mark.parametrize("header", ["HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED"])
 def test_a_forged_header_makes_no_new_client(header: str, ada: User, clock: Clock) -> None:
     statuses = [
@@ -117,6 +123,7 @@ def test_a_forged_header_makes_no_new_client(header: str, ada: User, clock: Cloc
     assert set(AuditEvent.objects.values_list("address", flat=True)) == {"127.0.0.1"}
 
 
+@pytest.mark.proves("S08")
 def test_an_office_of_three_hundred_gets_in(clock: Clock) -> None:
     """Within an hour, behind one address, one in ten mistyping first."""
     refused = 0
@@ -164,6 +171,7 @@ FORWARDED = {
 }
 
 
+@pytest.mark.proves("S08", "B52")
 @pytest.mark.parametrize(("proxies", "header", "expected"), FORWARDED.values(), ids=FORWARDED)
 def test_a_client_s_address_is_believed_as_far_as_proxies_are_ours(
     proxies: int, header: str, expected: str, settings: Settings

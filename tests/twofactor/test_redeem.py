@@ -89,6 +89,7 @@ def test_a_failure_is_charged_to_person_address_and_app(ada: Enrolled, now: date
     assert TOTPDevice.objects.get(user=ada.user).failures == 0
 
 
+@pytest.mark.proves("S10", "B49")
 def test_a_failure_on_a_backup_code_is_not_charged_to_the_app(ada: Enrolled, now: datetime) -> None:
     given = attempt_of(ada.user, "ACDEFG-HJKMNP-QRTWXY", kind=Kind.BACKUP)
     assert refused(given, now=now) is Reason.WRONG
@@ -110,6 +111,7 @@ def fail(person: Enrolled, times: int, *, now: datetime) -> None:
         budget.charge(person.user, address=ADDRESS, agent="", now=now)
 
 
+@pytest.mark.proves("S07")
 @pytest.mark.parametrize(
     ("failures", "window"),
     [(5, timedelta(minutes=5)), (10, timedelta(hours=1)), (20, timedelta(hours=24))],
@@ -126,6 +128,7 @@ def test_each_limit_refuses_unevaluated_until_its_window_is_over(
     assert redeem(given, now=free) is Kind.APP
 
 
+@pytest.mark.proves("S07")
 @pytest.mark.parametrize("failures", [4, 9, 19])
 def test_one_failure_less_lets_a_right_code_through(
     failures: int, ada: Enrolled, now: datetime
@@ -136,6 +139,7 @@ def test_one_failure_less_lets_a_right_code_through(
     assert redeem(attempt_of(ada.user, ada.code_at(at)), now=at) is Kind.APP
 
 
+@pytest.mark.proves("S10")
 def test_all_methods_share_one_budget(now: datetime) -> None:
     both = enrol_phone(enrol_app(now=now - timedelta(hours=3)).user, now=now)
     fail(both, 4, now=now)
@@ -156,6 +160,7 @@ def test_a_password_reset_lifts_the_limit_of_the_day_alone(ada: Enrolled, now: d
     assert redeem(given, now=later) is Kind.APP
 
 
+@pytest.mark.proves("S08")
 def test_the_address_has_a_budget_over_all_people(now: datetime) -> None:
     people = [enrol_app(now=now) for _ in range(11)]
     for person in people[:10]:

@@ -64,6 +64,7 @@ def test_ten_a_day(ben: Enrolled, now: datetime) -> None:
     assert error.value.retry_at == now - timedelta(hours=2) + timedelta(hours=24)
 
 
+@pytest.mark.proves("S27", "B74")
 def test_five_an_hour_to_one_number_whoever_asks(now: datetime) -> None:
     people = [enrol_phone(now=now + number * SECOND) for number in range(5)]
     for person in people:
@@ -77,6 +78,7 @@ def test_five_an_hour_to_one_number_whoever_asks(now: datetime) -> None:
         text(other, now=now + timedelta(hours=1))
 
 
+@pytest.mark.proves("S27", "B74")
 def test_the_accounts_texts_can_be_used_up_and_its_owner_hears(
     ben: Enrolled, now: datetime
 ) -> None:
@@ -92,6 +94,7 @@ def test_the_accounts_texts_can_be_used_up_and_its_owner_hears(
     assert Notice.objects.filter(user=owner, kind="text_trouble").count() == 1
 
 
+@pytest.mark.proves("S27", "B74")
 def test_one_address_can_not_have_texts_sent_for_ever(now: datetime) -> None:
     people = [
         enrol_phone(number=f"+120255501{number}", address=f"192.0.2.{number}", now=now)
@@ -103,6 +106,7 @@ def test_one_address_can_not_have_texts_sent_for_ever(now: datetime) -> None:
         text(people[10], now=now)
 
 
+@pytest.mark.proves("S27")
 def test_a_country_taken_off_the_list_gets_no_more_texts(
     ben: Enrolled, now: datetime, settings: Any
 ) -> None:
