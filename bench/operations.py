@@ -6,7 +6,9 @@ Each beside the way that is usually taken, in the same run, as a ratio.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import codes, crowds
+from django.db import connection
+
+from bench import audit_rows, codes, crowds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +38,17 @@ MEASUREMENTS: tuple[Callable[[], Finding], ...] = (
     lambda: Finding(**codes.backup_code_try(), least=5),
     lambda: Finding(**codes.app_step()),
 )
+# Where several may write at once.
+WHERE_MANY_WRITE: tuple[Callable[[], Finding], ...] = (
+    lambda: Finding(**audit_rows.writers(), least=2),
+)
 
 
 def report(*, rounds: int, is_binding: bool) -> bool:
     """Print the table; return whether a goal is missed."""
     found = []
-    for measurement in MEASUREMENTS:
+    several = WHERE_MANY_WRITE if connection.vendor == "postgresql" else ()
+    for measurement in (*several, *MEASUREMENTS):
         finding = measurement()
         found.append(finding)
         least = f"  (at least {finding.least:g})" if finding.least else ""

@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts import audit, audit_check, heads, seals
 from accounts.audit import Entry, Event
 from accounts.models import AuditEvent, AuditSeal
+from tests.enforcement.desk import support_browser
 from tests.tampering import as_administrator
 
 
@@ -86,10 +87,10 @@ def chain(*, rows: int, processes: int) -> None:
 
 def whole(rows: int) -> str:
     """An untouched chain by 8 processes: verified, in how much time and memory."""
-    began = time.monotonic()
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     chain(rows=rows, processes=8)
     written = time.monotonic() - began
-    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.monotonic()
     verdict = audit_check.check()
     took = time.monotonic() - began
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
@@ -97,8 +98,32 @@ def whole(rows: int) -> str:
     assert more < 50, f"{more:.0f} MB more"
     return (
         f"{verdict.sealed:,} rows by 8 processes in {written:.0f} s: whole; "
-        f"verified in {took:.1f} s with {more:.0f} MB more than before"
+        f"verified in {took:.1f} s with {more:.0f} MB of memory beside what the process began with"
     )
+
+
+def fill(rows: int) -> None:
+    for begin in range(0, rows, 1_000):
+        size = min(1_000, rows - begin)
+        audit.record_many([entry(0, begin + at) for at in range(size)], now=now())
+
+
+def exported(rows: int) -> str:
+    """Support takes the whole audit along."""
+    client = support_browser()
+    # By another process, whose memory is not this one's.
+    assert wait_for(in_processes(lambda _: fill(rows), count=1)) == [0]
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    told = []
+    for form in ("csv", "json"):
+        answer: Any = client.post(f"/admin/accounts/auditevent/export/{form}/")
+        size = sum(len(chunk) for chunk in answer.streaming_content)
+        assert size > 100 * rows, size
+        told.append(f"{form.upper()} {size / 1e6:.0f} MB")
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert more < 50, f"{more:.0f} MB more"
+    took = time.monotonic() - began
+    return f"{rows:,} rows, {', '.join(told)}, in {took:.0f} s with {more:.0f} MB more memory"
 
 
 # Tamperings: each takes the numbers of the rows, and returns the rows that may be named.

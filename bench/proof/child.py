@@ -10,7 +10,14 @@ import django
 def main(name: str, size: int) -> int:
     django.setup()
     from bench import crowds, databases, people  # noqa: PLC0415 - models come after set-up
-    from bench.proof import guessing, model_check, outage, pumping, races  # noqa: PLC0415 - as above
+    from bench.proof import (  # noqa: PLC0415 - as above
+        audit_trail,
+        guessing,
+        model_check,
+        outage,
+        pumping,
+        races,
+    )
 
     def told(found: dict[str, Any]) -> str:
         return (
@@ -34,6 +41,10 @@ def main(name: str, size: int) -> int:
             size, visits=max(1, size // 100)
         ),
         "pumping": lambda: pumping.run(size),
+        "audit_chain": lambda: audit_trail.whole(size),
+        "audit_tampering": lambda: audit_trail.tampered(size),
+        "audit_export": lambda: audit_trail.exported(size),
+        "audit_kills": lambda: audit_trail.killed(size),
         "outage": lambda: outage.workers_dead_across_a_deadline(size),
         "scan": lambda: told(crowds.deadline_scan(periods=size, due=max(1, size // 1000))),
         "forced_logout": lambda: told(crowds.forced_logout(people=size, sessions=size * 10)),

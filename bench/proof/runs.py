@@ -55,6 +55,37 @@ RUNS = (
         full=200,
     ),
     Run(
+        name="audit_chain",
+        title="The audit, untouched",
+        what="PostgreSQL, rows written and sealed by 8 processes at once; one in ten rolled back.",
+        database="postgres",
+        full=100_000,
+    ),
+    Run(
+        name="audit_tampering",
+        title="The audit, tampered with",
+        what=(
+            "PostgreSQL, as superuser, at random over 10,000 rows: change, drop, swap, insert, "
+            "cut the end below the exported head.\nEach must show, and the row be named."
+        ),
+        database="postgres",
+        full=1_000,
+    ),
+    Run(
+        name="audit_export",
+        title="The audit, exported",
+        what="PostgreSQL, by support through the admin, as a browser takes it.",
+        database="postgres",
+        full=100_000,
+    ),
+    Run(
+        name="audit_kills",
+        title="Writers of the audit killed",
+        what="PostgreSQL, SIGKILL while they write and seal; no seal is lost, none made twice.",
+        database="postgres",
+        full=50,
+    ),
+    Run(
         name="outage",
         title="Six hours without workers",
         what="No worker and no beat from two hours before a deadline until four hours after it.",

@@ -170,6 +170,16 @@ def test_every_page_of_the_story_is_sound(
     ada.look(ada.page, "login-pass-revoked")
     support.open("/admin/accounts/auditevent/")
     support.look(support.page, "admin-audit")
+    support.page.get_by_text("Narrow down").click()
+    support.fill(q=ada.email)
+    support.press("Show")
+    support.see("Pass granted")
+    support.look(support.page, "admin-audit-narrowed")
+    with support.page.expect_download() as taken:
+        support.press("CSV file")
+    assert "Pass granted" in Path(taken.value.path()).read_text()
+    support.page.get_by_role("link", name="Pass granted").first.click()
+    support.look(support.page, "admin-audit-row")
     support.open("/admin/accounts/notice/")
     support.look(support.page, "admin-notices")
 
