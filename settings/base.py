@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from settings import env
-from settings.logs import logging_config
+from settings.logs import LOG_LEVELS, logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = env.path("VAR_DIR", default=BASE_DIR / "var")  # tests run several at once
@@ -18,8 +18,8 @@ SECRET_KEY = env.text("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
 FIELD_KEYS = env.names("FIELD_KEYS")
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
-BASE_URL = env.text("BASE_URL").rstrip("/")
-FORCE_SCRIPT_NAME = env.text("FORCE_SCRIPT_NAME").rstrip("/") or None
+BASE_URL = env.site("BASE_URL")
+FORCE_SCRIPT_NAME = env.url_prefix("FORCE_SCRIPT_NAME")
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0)
 LOCAL_PAGES = False
 
@@ -223,7 +223,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 TWO_FACTOR_GRACE = env.seconds("TWO_FACTOR_GRACE", default=86400)
 TWO_FACTOR_PASS = env.seconds("TWO_FACTOR_PASS", default=86400)
 TWO_FACTOR_MAILBOX_PROOF = env.flag("TWO_FACTOR_MAILBOX_PROOF", default=True)
-TWO_FACTOR_ISSUER = env.text("TWO_FACTOR_ISSUER", "Gatehouse")
+TWO_FACTOR_ISSUER = env.line("TWO_FACTOR_ISSUER", "Gatehouse", longest=60)
 TWO_FACTOR_SELF_SERVICE = env.flag("TWO_FACTOR_SELF_SERVICE", default=False)
 TWO_FACTOR_OWNER_PASSES = env.flag("TWO_FACTOR_OWNER_PASSES", default=False)
 TWO_FACTOR_PASS_APPROVAL = env.flag("TWO_FACTOR_PASS_APPROVAL", default=False)
@@ -234,23 +234,23 @@ SSO_ALLOW_PRIVATE = env.flag("SSO_ALLOW_PRIVATE", default=False)
 # Mail and texts
 
 OUTBOX_DIR = env.path("OUTBOX_DIR", default=VAR_DIR / "outbox")
-DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Gatehouse <no-reply@gatehouse.example>")
+DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL", "Gatehouse <no-reply@gatehouse.example>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10
 EMAIL_BACKEND = "accounts.outbox.EmailBackend"
 globals().update(env.mail("EMAIL_URL"))
-OPERATORS = env.names("OPERATORS")  # addresses that alarms are mailed to; none: the superusers
+OPERATORS = env.mailboxes("OPERATORS")  # addresses that alarms are mailed to; none: the superusers
 
-SMS_COUNTRIES = env.names(
+SMS_COUNTRIES = env.countries(
     "SMS_COUNTRIES",
     "US,CA,GB,IE,AU,NZ,DE,AT,CH,FR,BE,NL,LU,ES,PT,IT,DK,SE,NO,FI,IS,PL,CZ",
 )
 SMS_DAILY_LIMIT = env.number("SMS_DAILY_LIMIT", default=2000)  # texts in 24 hours, site-wide
-TWILIO_ACCOUNT_SID = env.text("TWILIO_ACCOUNT_SID")
-TWILIO_AUTH_TOKEN = env.text("TWILIO_AUTH_TOKEN")
-TWILIO_FROM = env.text("TWILIO_FROM")
-TWILIO_MESSAGING_SERVICE_SID = env.text("TWILIO_MESSAGING_SERVICE_SID")
-TWILIO_BASE_URL = env.text("TWILIO_BASE_URL").rstrip("/")
+TWILIO_ACCOUNT_SID = env.line("TWILIO_ACCOUNT_SID")
+TWILIO_AUTH_TOKEN = env.line("TWILIO_AUTH_TOKEN")
+TWILIO_FROM = env.line("TWILIO_FROM")
+TWILIO_MESSAGING_SERVICE_SID = env.line("TWILIO_MESSAGING_SERVICE_SID")
+TWILIO_BASE_URL = env.site("TWILIO_BASE_URL")
 
 # Language, time, files
 
@@ -285,4 +285,4 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO").upper())
+LOGGING = logging_config(level=env.choice("LOG_LEVEL", LOG_LEVELS, default="INFO"))

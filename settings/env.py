@@ -6,9 +6,11 @@ value may be a secret.
 """
 
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,6 +29,66 @@ def refuse(message: str) -> NoReturn:
 def text(name: str, default: str = "") -> str:
     """Return the value without surrounding space; an empty variable counts as unset."""
     return os.environ.get(name, "").strip() or default
+
+
+def line(name: str, default: str = "", *, longest: int = 200) -> str:
+    """Return words that can stand in one line of a mail, a text or a header."""
+    value = text(name, default)
+    if not value.isprintable() or len(value) > longest:
+        refuse(f"{name} must be one line of at most {longest} printable characters.")
+    return value
+
+
+def sender(name: str, default: str) -> str:
+    """Return an address that mail can come from, with or without a name before it."""
+    value = line(name, default)
+    _, address = parseaddr(value)
+    if not _is_mailbox(address):
+        refuse(f"{name} must be an email address, such as Gatehouse <no-reply@host.example>.")
+    return value
+
+
+def mailboxes(name: str) -> list[str]:
+    """Return addresses that mail can go to."""
+    found = names(name)
+    if not all(_is_mailbox(address) for address in found):
+        refuse(f"{name} must be email addresses, separated by commas.")
+    return found
+
+
+def _is_mailbox(address: str) -> bool:
+    local, _, domain = address.rpartition("@")
+    is_word = address.isascii() and address.isprintable() and " " not in address
+    return bool(local and domain) and is_word
+
+
+def site(name: str) -> str:
+    """Return the address that people use, without a slash at its end; empty when unset."""
+    value = line(name).rstrip("/")
+    try:
+        parts = urllib.parse.urlsplit(value)
+        is_site = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_site = False
+    if value and not (is_site and value.isascii() and " " not in value):
+        refuse(f"{name} must be http:// or https:// and a host.")
+    return value
+
+
+def url_prefix(name: str) -> str | None:
+    """Return the path below which a proxy serves us; None when unset."""
+    value = line(name).rstrip("/")
+    if value and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+        refuse(f"{name} must be a path, such as /gate.")
+    return value or None
+
+
+def countries(name: str, default: str) -> list[str]:
+    """Return codes of countries as ISO 3166-1 spells them."""
+    found = names(name, default)
+    if not all(re.fullmatch(r"[A-Z]{2}", code) for code in found):
+        refuse(f"{name} must be two-letter codes of countries, separated by commas.")
+    return found
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -113,6 +175,14 @@ def mail(name: str) -> dict[str, Any]:
     return {key: value for key, value in parsed.items() if key.startswith("EMAIL_")}
 
 
+def _names_a_host(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def redis(name: str) -> tuple[str, str]:
     """Return the address as redis-py and as Celery want it; empty when unset."""
     url = text(name)
@@ -123,6 +193,6 @@ def redis(name: str) -> tuple[str, str]:
         socket, _, query = rest.partition("?")
         index = dict(urllib.parse.parse_qsl(query)).get("db", "0")
         return f"unix://{socket}?db={index}", f"redis+socket://{socket}?virtual_host={index}"
-    if scheme not in {"redis", "rediss"} or not rest:
+    if scheme not in {"redis", "rediss"} or not _names_a_host(url):
         refuse(f"{name} must start with redis://, rediss:// or unix:///.")
     return url, url

@@ -9,6 +9,7 @@ import re
 import sys
 from typing import Any
 
+LOG_LEVELS = {level: level for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
 TOKEN = re.compile(r"(?<=/)[\w:.=~-]{20,}(?=/|\s|$|['\"?])")
 
 
