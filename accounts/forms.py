@@ -12,12 +12,12 @@ from django.contrib.auth.password_validation import (
     validate_password,
 )
 
+from accounts import words
 from accounts.emails import canonical_email
 from accounts.models import Membership, Role, User
 
 EMAIL_LENGTH = 254
 SEVERAL = 2
-JOINERS = "\u200c\u200d"  # not seen, but names in Persian or Hindi are written with them
 
 
 class EmailField(forms.EmailField):
@@ -35,10 +35,14 @@ class NameField(forms.CharField):
     """One line of what can be seen: a name stands in mails to others and in lists of support."""
 
     def to_python(self, value: Any) -> str:
-        words = str(super().to_python(value) or "").split()
-        return "".join(
-            letter for letter in " ".join(words) if letter.isprintable() or letter in JOINERS
-        )
+        return words.one_line(str(super().to_python(value) or ""))
+
+
+class WordsField(forms.CharField):
+    """Lines of what can be seen: a message or a reason is read by others, in mails and lists."""
+
+    def to_python(self, value: Any) -> str:
+        return words.lines(str(super().to_python(value) or ""))
 
 
 class LoginForm(forms.Form):

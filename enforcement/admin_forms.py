@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.validators import DomainNameValidator
 
-from accounts.forms import EmailField, NameField
+from accounts.forms import EmailField, NameField, WordsField
 from accounts.models import Account, User
 from enforcement import account_changes
 from enforcement.models import Pass, Policy
@@ -31,7 +31,7 @@ class DomainsField(forms.CharField):
     def validate(self, value: Any) -> None:
         super().validate(value)
         for domain in value:
-            DomainNameValidator(message=f"“{domain}” is no domain.")(domain)
+            DomainNameValidator(message="“%(value)s” is no domain.")(domain)
 
     def run_validators(self, value: Any) -> None:
         """Each domain was checked by itself."""
@@ -66,8 +66,8 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # no generics at 
         return plan
 
 
-def reason_field(*, required: bool = True, help_text: str = "") -> forms.CharField:
-    return forms.CharField(
+def reason_field(*, required: bool = True, help_text: str = "") -> WordsField:
+    return WordsField(
         label="Reason",
         required=required,
         max_length=REASON_LENGTH,
@@ -118,7 +118,7 @@ class ReasonForm(forms.Form):
 
 
 class GrantForm(ReasonForm):
-    ticket = forms.CharField(
+    ticket = NameField(
         required=False, max_length=TICKET_LENGTH, help_text="Number of the case, if there is one."
     )
 

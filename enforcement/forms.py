@@ -2,9 +2,11 @@
 
 from django import forms
 
+from accounts.forms import WordsField
+
 
 class AskForm(forms.Form):
-    message = forms.CharField(
+    message = WordsField(
         label="What happened?",
         required=False,
         max_length=1000,

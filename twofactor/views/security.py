@@ -108,11 +108,13 @@ def backup_codes(request: HttpRequest) -> HttpResponse:
     """Tick that the codes are saved, or make new ones. A GET makes none and shows none."""
     now = timezone.now()
     user = answers.person_of(request)
-    if "new" in request.POST:
+    if request.POST.get("new") == "on":
         return _new_codes(request, user, now=now)
-    if "saved" in request.POST:
+    if request.POST.get("saved") == "on":
         codes_of.mark_saved(user, now=now)
         return HttpResponseRedirect(signin.safe_next(request, request.POST.get("next", "")))
+    if request.method == "POST":
+        messages.error(request, _("Nothing was changed. Press one of the buttons below."))
     codes = BackupCodeSet.objects.filter(user=user).first()
     context = {"code_set": codes, "codes_left": codes_of.codes_left(user)}
     return answers.page(request, "backup_codes_about", context)

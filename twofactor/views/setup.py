@@ -148,7 +148,7 @@ def setup_mailbox(request: HttpRequest) -> HttpResponse:
 
 def _asks_for_mail(request: HttpRequest, user: User, *, now: datetime) -> bool:
     """The button, or an empty answer to a question that was never mailed."""
-    if "send" in request.POST:
+    if request.POST.get("send") == "on":
         return True
     return not request.POST.get("code") and not mailbox.was_sent(user, now=now)
 

@@ -3,17 +3,18 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import passwords, people
+from accounts.commands import OneLineCommand
 from accounts.models import Membership, Role, User
 from enforcement import joining
 from enforcement.management import reading
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Add a person by hand; who has no sign-in gets one, and a mail to choose a password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

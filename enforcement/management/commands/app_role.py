@@ -3,12 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts import app_role
+from accounts.commands import OneLineCommand
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Grant a role what the application needs, and no change of the audit; run as the owner."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

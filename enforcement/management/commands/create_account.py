@@ -3,13 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts import audit, people
+from accounts import audit, people, words
 from accounts.audit import Event
+from accounts.commands import OneLineCommand
 from accounts.models import Account, Plan, Role, User
 from enforcement import joining
 from enforcement.management import reading
@@ -17,7 +18,7 @@ from enforcement.management import reading
 LENGTH = 100
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Make an account and its owner; prints the slug."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--password-stdin", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        name, email = options["name"].strip(), reading.address(options["owner"])
+        name, email = words.one_line(options["name"]), reading.address(options["owner"])
         if not name or len(name) > LENGTH:
             raise CommandError(f"A name has 1 to {LENGTH} characters.")
         password = None

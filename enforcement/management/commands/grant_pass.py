@@ -3,14 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts import words
+from accounts.commands import OneLineCommand
 from enforcement import passes
 from enforcement.management import reading
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Let a person work without a second factor for the length of a pass."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,8 +28,8 @@ class Command(BaseCommand):
             granted = passes.grant_pass(
                 user=user,
                 actor=actor,
-                reason=options["reason"],
-                ticket=options["ticket"],
+                reason=words.lines(options["reason"]),
+                ticket=words.one_line(options["ticket"]),
                 now=timezone.now(),
             )
         except passes.NotGrantable as error:

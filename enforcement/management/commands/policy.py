@@ -5,15 +5,16 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts.commands import OneLineCommand
 from accounts.models import Account, Invitation, User
 from enforcement import policies, report, switching
 from enforcement.management import reading
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Show, preview, switch on or switch off the requirement of one account."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

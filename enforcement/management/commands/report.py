@@ -5,16 +5,16 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from accounts import exports
+from accounts.commands import OneLineCommand
 from enforcement import report
 from enforcement.management import reading
 from enforcement.report import Row
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "List every member of an account: outcome, what must be done, and flags."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts.commands import OneLineCommand
 from enforcement import passes
 from enforcement.management import reading
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "End a person's pass; the devices from before it verify again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

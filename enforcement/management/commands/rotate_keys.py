@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts.commands import OneLineCommand
 from twofactor import rotation, sealing
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Re-encrypt secrets under the first of FIELD_KEYS; can be run again after a stop."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import people
+from accounts.commands import OneLineCommand
 from accounts.models import Account, Plan, Role, User
 from enforcement import joining
 
@@ -21,7 +22,7 @@ NORTHWIND = (
 )
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Make the demo data; does nothing where they are there already."
 
     @transaction.atomic

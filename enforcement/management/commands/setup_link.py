@@ -3,14 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from accounts.commands import OneLineCommand
 from enforcement.management import reading
 from twofactor import mailbox
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Print a set-up link that proves the mailbox; for a first superuser without mail."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

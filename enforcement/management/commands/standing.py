@@ -4,15 +4,15 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from accounts.commands import OneLineCommand
 from enforcement import standing
 from enforcement.decision import decide
 from enforcement.management import reading
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Tell what a person must do, by when, and why; as a new sign-in would find it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

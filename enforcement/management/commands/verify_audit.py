@@ -4,13 +4,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts import audit_check, heads
 from accounts.audit_check import Verdict
+from accounts.commands import OneLineCommand
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Exit 0 when the chain of the audit is whole, else name the first bad row."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

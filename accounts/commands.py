@@ -1,0 +1,28 @@
+"""What all commands share: whatever is wrong is one line on stderr, and a status other than 0."""
+
+import sys
+
+from django.core.management.base import BaseCommand, CommandError
+
+BAD_USAGE = 2
+
+
+class OneLineCommand(BaseCommand):
+    def run_from_argv(self, argv: list[str]) -> None:
+        try:
+            self.check_usage(argv)
+        except CommandError as error:
+            self.stderr.write(str(error))
+            sys.exit(BAD_USAGE)
+        super().run_from_argv(argv)
+
+    def check_usage(self, argv: list[str]) -> None:
+        """Read the arguments before argparse does, which would print the whole usage, too.
+
+        :raises CommandError: with one line, for arguments that are none of this command's.
+        """
+        try:
+            self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
+        except CommandError as error:
+            said = " ".join(str(error).removeprefix("Error: ").split())
+            raise CommandError(f"{argv[1]}: {said} (--help tells more)") from None

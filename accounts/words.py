@@ -1,0 +1,18 @@
+"""What people write, as others get to see it: in mails, lists and pages.
+
+Called by the forms and the commands. Letters that can't be seen could hide what stands there.
+"""
+
+JOINERS = "\u200c\u200d"  # not seen, but names in Persian or Hindi are written with them
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` in one line, without what can't be seen, such as control characters."""
+    return "".join(
+        letter for letter in " ".join(text.split()) if letter.isprintable() or letter in JOINERS
+    )
+
+
+def lines(text: str) -> str:
+    """Return ``text`` with its lines, each without what can't be seen."""
+    return "\n".join(map(one_line, text.splitlines())).strip()

@@ -1,0 +1,146 @@
+"""The pages with something to fill in, and how a person comes to stand before each."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.test import Client
+from django.urls import reverse
+
+from accounts import invitations
+from accounts.models import Role
+from tests.enforcement.desk import account_page, person_page, requirement_page, root_browser
+from tests.enforcement.kit import browser, sign_in
+from tests.factories import make_account
+from tests.journeys.driver import Browser
+from tests.journeys.post import link_in, mails_to, run_jobs
+from tests.journeys.world import Northwind, enrol
+
+SUPPORT_DOES = ("pass", "reset", "staff")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standpoint:
+    """A browser before a page whose forms can be sent."""
+
+    client: Client
+    path: str
+
+
+Opening = Callable[[Northwind], Iterator[Standpoint]]
+
+
+def before(client: Client, *paths: str) -> Iterator[Standpoint]:
+    for path in paths:
+        yield Standpoint(client=client, path=path)
+
+
+def nobody(world: Northwind) -> Iterator[Standpoint]:
+    yield from before(browser(), "/login/", "/password/reset/")
+
+
+def who_forgot_the_password(world: Northwind) -> Iterator[Standpoint]:
+    client = browser()
+    client.post("/password/reset/", {"email": world.ben.email})
+    run_jobs()
+    link = link_in(mails_to(world.ben.email)[-1], "/password/reset/")
+    yield from before(client, client.get(link)["Location"])
+
+
+def who_is_invited(world: Northwind) -> Iterator[Standpoint]:
+    invitations.invite(
+        account=world.account,
+        email="eve@northwind.example",
+        role=Role.MEMBER,
+        actor=world.owner,
+        now=world.clock.now,
+    )
+    run_jobs()
+    yield from before(browser(), link_in(mails_to("eve@northwind.example")[-1], "/invitations/"))
+
+
+def at_the_code_page(world: Northwind) -> Iterator[Standpoint]:
+    enrol(world.ben, clock=world.clock)
+    yield from before(sign_in(world.ben), "/login/verify/", "/login/recovery/", "/login/help/")
+
+
+def overdue(world: Northwind) -> Browser:
+    world.require()
+    world.clock.forward(hours=24)
+    ada = Browser(world.ada)
+    ada.give_password()
+    return ada
+
+
+def before_the_mailbox_is_proved(world: Northwind) -> Iterator[Standpoint]:
+    yield from before(overdue(world).client, "/two-factor/setup/mailbox/", "/login/help/")
+
+
+def in_set_up_by_app(world: Northwind) -> Iterator[Standpoint]:
+    ada = overdue(world)
+    ada.prove_mailbox()
+    ada.choose("app")
+    yield from before(ada.client, "/two-factor/setup/", "/two-factor/setup/app/")
+
+
+def in_set_up_by_text(world: Northwind) -> Iterator[Standpoint]:
+    ada = overdue(world)
+    ada.prove_mailbox()
+    ada.choose("text")
+    yield from before(ada.client, "/two-factor/setup/text/")
+    ada.submit("/two-factor/setup/text/", phone="+12025550123")
+    yield from before(ada.client, "/two-factor/setup/text/confirm/")
+
+
+def signed_in(world: Northwind) -> Iterator[Standpoint]:
+    solo = make_account("solo", owner=world.ben)
+    ben = Browser(world.ben, secret=enrol(world.ben, clock=world.clock).secret)
+    ben.sign_in()
+    yield from before(
+        ben.client,
+        "/settings/",
+        "/settings/email/",
+        "/settings/password/",
+        f"/accounts/{solo.slug}/",
+        "/settings/security/",
+        "/two-factor/backup-codes/",
+        "/two-factor/replace/",
+        "/reauthenticate/",
+    )
+
+
+def owner(world: Northwind) -> Iterator[Standpoint]:
+    client = sign_in(world.owner)
+    ben = world.membership(world.ben)
+    yield from before(
+        client,
+        "/accounts/northwind/",
+        f"/accounts/northwind/members/{ben.pk}/pass/",
+        account_page(world.account),
+        requirement_page(world.account),
+    )
+
+
+def root(world: Northwind) -> Iterator[Standpoint]:
+    enrol(world.ben, clock=world.clock)
+    does = [person_page(world.ben, name) for name in SUPPORT_DOES]
+    yield from before(
+        root_browser(),
+        *does,
+        reverse("admin:accounts_user_add"),
+        account_page(world.account),
+        requirement_page(world.account),
+    )
+
+
+OPENINGS: tuple[Opening, ...] = (
+    nobody,
+    who_forgot_the_password,
+    who_is_invited,
+    at_the_code_page,
+    before_the_mailbox_is_proved,
+    in_set_up_by_app,
+    in_set_up_by_text,
+    signed_in,
+    owner,
+    root,
+)

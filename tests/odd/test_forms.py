@@ -1,0 +1,106 @@
+"""Odd values in every field of every form: a clear answer, never an error of ours, nothing lost.
+
+A field that takes free words may take an odd one, but stores it clean. Nothing is stored of what
+was refused.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from tests.journeys.clock import START
+from tests.journeys.pages import Form, Page
+from tests.journeys.world import Northwind
+from tests.odd.pages import OPENINGS, Opening, Standpoint
+from tests.odd.values import share_for
+from tests.odd.world import rows, unclean, undone
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+FIELDS = {
+    "email", "password", "next", "code", "message", "method", "phone", "country", "saved", "new",
+    "scope", "old_password", "new_password1", "new_password2", "name", "language", "time_zone",
+    "role", "reason", "ticket", "confirm", "preview_at", "plan", "email_domains", "is_staff",
+    "is_superuser", "send", "username", "_save", "_continue",
+}  # fmt: skip
+TAKEN = {302, 303}
+CODES = {"code"}  # never taken, whatever the value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blank:
+    """One form of one page, as the page holds it."""
+
+    client: Client
+    action: str
+    fields: dict[str, str]
+    names: set[str]
+
+
+def blanks(standpoint: Standpoint) -> Iterator[Blank]:
+    """Return the forms of a page that can be sent."""
+    answer = standpoint.client.get(standpoint.path)
+    assert answer.status_code == 200, (standpoint.path, answer.status_code, answer.headers)
+    for form in Page(answer).forms:
+        if form.method == "post" and names_of(form):
+            yield Blank(
+                client=standpoint.client,
+                action=form.action or standpoint.path,
+                fields=form.fields,
+                names=names_of(form),
+            )
+
+
+def names_of(form: Form) -> set[str]:
+    return {name for name in form.names if name and name != "csrfmiddlewaretoken"}
+
+
+@pytest.mark.parametrize("opening", OPENINGS, ids=lambda opening: opening.__name__)
+@pytest.mark.proves("S05", "B43")
+def test_an_odd_value_is_told_clearly(opening: Opening, northwind: Northwind) -> None:
+    complaints = [
+        complaint
+        for standpoint in opening(northwind)
+        for blank in blanks(standpoint)
+        for name in sorted(blank.names)
+        for complaint in complaints_about(blank, name)
+    ]
+    assert not complaints, "\n".join(complaints)
+
+
+def complaints_about(blank: Blank, name: str) -> Iterator[str]:
+    before = rows()
+    place = f"{blank.action} {name}"
+    for value in share_for(place):
+        with undone(blank.client):
+            answer = blank.client.post(blank.action, {**blank.fields, name: value})
+            for wrong in judged(answer, before, name=name):
+                yield f"{place} = {value!r:.80}: {wrong}"
+
+
+def judged(answer: Any, before: Any, *, name: str) -> Iterator[str]:
+    """Say what is wrong with the answer to one try."""
+    after = rows()
+    if answer.status_code >= 500:
+        yield f"answered {answer.status_code}"
+    if answer.status_code not in TAKEN and after != before:
+        yield f"answered {answer.status_code} and stored something"
+    if name in CODES and answer.status_code in TAKEN:
+        yield f"was taken for a code, to {answer['Location']}"
+    yield from (f"stored {text}" for text in unclean(after) if text not in unclean(before))
+
+
+def test_every_field_is_tried(northwind: Northwind) -> None:
+    """Which odd value each gets does not matter here."""
+    found: set[str] = set()
+    for opening in OPENINGS:
+        with transaction.atomic():
+            northwind.clock.set(START)
+            for standpoint in opening(northwind):
+                found.update(*(blank.names for blank in blanks(standpoint)))
+            transaction.set_rollback(True)
+    assert found == FIELDS

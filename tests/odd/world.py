@@ -1,0 +1,64 @@
+"""Who and what is there when odd values arrive, and how each try is undone.
+
+Each try happens in a transaction that is rolled back: no budget runs out, no state moves on, and
+what is compared is what that one try did.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+from django.db import transaction
+from django.db.models import CharField, TextField
+from django.test import Client
+
+from accounts.models import Account, Invitation, Membership, User
+from enforcement.models import Pass, PassRequest, Policy
+from twofactor.models import BackupCode, BackupCodeSet, SMSDevice, TOTPDevice
+
+# What a refused try leaves alone. It may write elsewhere: that it was one, and what to tell.
+KEPT: list[Any] = [
+    User, Account, Membership, Invitation, Policy, Pass, PassRequest,
+    TOTPDevice, SMSDevice, BackupCodeSet, BackupCode,
+]  # fmt: skip
+LINES = {"message", "endorsement", "reason"}  # texts that may have several lines
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def rows() -> Rows:
+    return {model.__name__: list(model.objects.order_by("pk").values()) for model in KEPT}
+
+
+@contextmanager
+def undone(client: Client) -> Iterator[None]:
+    """Take back whatever is written inside, in the database and in the browser."""
+    cookies = deepcopy(client.cookies)
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    client.cookies = cookies
+
+
+def unclean(found: Rows) -> list[str]:
+    """Return the stored texts that no page, mail or list could show on its line or in its room."""
+    complaints = []
+    for model in KEPT:
+        texts = [f for f in model._meta.concrete_fields if isinstance(f, CharField | TextField)]
+        for row in found[model.__name__]:
+            complaints += [
+                f"{model.__name__}.{field.name}: {row[field.attname]!r:.80}"
+                for field in texts
+                if not is_clean(row[field.attname], field=field)
+            ]
+    return complaints
+
+
+def is_clean(value: str | None, *, field: Any) -> bool:
+    allowed = "\r\n\t" if field.name in LINES else ""
+    strange = any(
+        unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} and letter not in allowed
+        for letter in value or ""
+    )
+    return not strange and len(value or "") <= (field.max_length or len(value or ""))
