@@ -68,6 +68,7 @@ def _values(notice: Notice, kind: Kind, *, now: datetime) -> dict[str, Any]:
         values["account_url"] = absolute(reverse("account", args=[notice.context["slug"]]))
     if kind.offers_not_me:
         values["not_me_url"] = absolute(reverse("not_me", args=[not_me_token(notice)]))
+        values["not_me_days"] = kind.not_me_for.days
     if kind.values is not None:
         values.update(kind.values(notice, now))
     return values

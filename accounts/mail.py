@@ -7,7 +7,7 @@ be stored (a code, a link with a token) is made by the kind's ``values`` at the 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -29,8 +29,9 @@ class Kind:
     values: Values | None = None
     # Mails that nobody but the recipient may know of; trouble with them is not shown to owners.
     is_private: bool = False
-    # Whether the mail carries the link that says "it wasn't me".
+    # Whether the mail carries the link that says "it wasn't me", and how long that works.
     offers_not_me: bool = False
+    not_me_for: timedelta = timedelta(days=7)
 
     @property
     def folder(self) -> str:

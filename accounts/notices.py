@@ -1,6 +1,6 @@
 """The kinds of mail that this app owes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from accounts import addresses, passwords
@@ -22,6 +22,8 @@ def _address_link(notice: Notice, now: datetime) -> dict[str, Any]:
 
 
 APP = "accounts"
+# What was done to an address or a password can be taken back for three days.
+IDENTITY = timedelta(hours=72)
 register(
     Kind(
         name="password_reset",
@@ -30,7 +32,13 @@ register(
         values=_reset_link,
         is_private=True,
     ),
-    Kind(name="password_changed", app=APP, is_private=True, offers_not_me=True),
+    Kind(
+        name="password_changed",
+        app=APP,
+        is_private=True,
+        offers_not_me=True,
+        not_me_for=IDENTITY,
+    ),
     Kind(
         name="address_confirm",
         app=APP,
@@ -40,8 +48,20 @@ register(
     ),
     # The old mailbox is asked in any case: that no mail comes would tell of the new address.
     Kind(name="address_confirm_old", app=APP, values=_address_link, is_private=True),
-    Kind(name="address_changed", app=APP, is_private=True, offers_not_me=True),
-    Kind(name="membership_moved", app=APP, is_private=True, offers_not_me=True),
+    Kind(
+        name="address_changed",
+        app=APP,
+        is_private=True,
+        offers_not_me=True,
+        not_me_for=IDENTITY,
+    ),
+    Kind(
+        name="membership_moved",
+        app=APP,
+        is_private=True,
+        offers_not_me=True,
+        not_me_for=IDENTITY,
+    ),
     Kind(name="membership_moved_owners", app=APP),
     Kind(name="removed_from_account", app=APP),
     Kind(name="role_changed", app=APP),

@@ -1,25 +1,29 @@
-"""“It wasn't me”: what the recipient of a mail can stop, without signing in."""
+"""“It wasn't me”: what the recipient of a mail can stop, without signing in.
 
-from datetime import datetime, timedelta
+What a mail of a higher app was about, that app takes back when it hears ``objected``.
+"""
+
+from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit, keys, sessions
+from accounts import audit, keys, mail, sessions
 from accounts.audit import Event
 from accounts.letters import is_not_me
 from accounts.models import Membership, Notice, User, random_value
+from accounts.signals import objected
 
-LIFE = timedelta(hours=72)
 MOST_DIGITS = 18  # of a 64-bit key
 
 
 def find(token: str, *, now: datetime) -> Notice | None:
-    """Return the notice that ``token`` objects to, while it works: 72 hours, and once."""
+    """Return the notice that ``token`` objects to, while that works: for a time, and once."""
     notice = mailed(token)
     if notice is None:
         return None
-    is_live = notice.objected_at is None and now < notice.created_at + LIFE
-    return notice if is_live else None
+    kind = mail.kind_of(notice)
+    is_live = kind is not None and now < notice.created_at + kind.not_me_for
+    return notice if is_live and notice.objected_at is None else None
 
 
 def mailed(token: str) -> Notice | None:
@@ -44,7 +48,7 @@ def old_address(notice: Notice) -> str:
 
 @transaction.atomic
 def act(notice: Notice, *, now: datetime) -> None:
-    """End every session of the person, void the password, and bring a changed address back."""
+    """End every session of the person, void the password, and take back what ``notice`` tells."""
     if notice.user_id is None or not Notice.objects.filter(pk=notice.pk, objected_at=None).update(
         objected_at=now
     ):
@@ -59,6 +63,7 @@ def act(notice: Notice, *, now: datetime) -> None:
     # Whoever knows the password may be the reason for the objection.
     user.set_unusable_password()
     user.save(update_fields=["email", "mailbox_nonce", "password"])
+    objected.send(sender=None, notice=notice, user=user, now=now)
     sessions.end_everything(user)
     audit.record(Event.NOT_ME, subject=user, before=before, after={"mail": notice.kind}, now=now)
 

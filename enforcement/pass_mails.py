@@ -1,11 +1,14 @@
-"""Who is told what of a pass: the person, and the owners of the accounts that bind the person."""
+"""Who is told what of a pass: the person, and the owners of the accounts that bind the person.
+
+The same owners are told when the person objects to what a mail says.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from accounts import mail
-from accounts.models import Membership, User
+from accounts.models import Membership, Notice, User
 from enforcement.models import Pass, PassRequest
 from enforcement.policies import name_of
 from enforcement.standing import binding_accounts
@@ -87,3 +90,10 @@ def tell_ended(active: Pass, kind: str, *, now: datetime) -> None:
     mail.owe(kind, to=active.user, occasion=occasion, context=context, now=now)
     owners = managers_of(active.user, owners_only=True)
     _tell(f"{kind}_owners", owners, occasion=occasion, context=context, now=now)
+
+
+def tell_objected(notice: Notice, user: User, *, now: datetime) -> None:
+    """Tell the owners that the person said "it wasn't me" to a mail."""
+    context = {"at": now.isoformat(), **_member(user)}
+    owners = managers_of(user, owners_only=True)
+    _tell("not_me_owners", owners, occasion=f"not-me:{notice.pk}", context=context, now=now)

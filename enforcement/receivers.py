@@ -7,9 +7,10 @@ from django.contrib import messages
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts.models import Invitation, User
+from accounts.models import Invitation, Notice, User
+from accounts.signals import objected
 from accounts.signin import Pending
-from enforcement import joining, passes
+from enforcement import joining, objections, passes
 from enforcement.standing import standing_for
 from twofactor import enrolment
 from twofactor.signals import device_confirmed, signed_in
@@ -18,6 +19,13 @@ from twofactor.signals import device_confirmed, signed_in
 @receiver(device_confirmed)
 def end_pass(sender: Any, *, user: User, now: datetime, **kwargs: Any) -> None:
     passes.end_by_set_up(user=user, now=now)
+
+
+@receiver(objected)
+def follow_objection(
+    sender: Any, *, notice: Notice, user: User, now: datetime, **kwargs: Any
+) -> None:
+    objections.follow(notice, user, now=now)
 
 
 @receiver(signed_in)

@@ -1,11 +1,17 @@
-"""The safety net's ear for single devices; bulk changes go through ``models.FactorQuerySet``."""
+"""What this app hears: the safety net of single devices, and objections to its mails.
 
+Bulk changes of devices go through ``models.FactorQuerySet``.
+"""
+
+from datetime import datetime
 from typing import Any
 
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from twofactor import safety_net
+from accounts.models import Notice, User
+from accounts.signals import objected
+from twofactor import objections, safety_net
 from twofactor.models import SMSDevice, TOTPDevice
 
 
@@ -16,3 +22,8 @@ def renew_stamp(
 ) -> None:
     if instance.confirmed:
         safety_net.device_saved(instance.user_id, update_fields)
+
+
+@receiver(objected)
+def take_back(sender: Any, *, notice: Notice, user: User, now: datetime, **kwargs: Any) -> None:
+    objections.take_back(notice, user, now=now)

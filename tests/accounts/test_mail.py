@@ -16,7 +16,17 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
 from django.test import Client
 
-from accounts import addresses, alarms, delivery, invitations, letters, mail, memberships, passwords
+from accounts import (
+    addresses,
+    alarms,
+    delivery,
+    invitations,
+    letters,
+    mail,
+    memberships,
+    objections,
+    passwords,
+)
 from accounts.alarms import Alarm
 from accounts.mail import Kind
 from accounts.models import Account, Membership, Notice, Role, User
@@ -130,6 +140,7 @@ def the_requirement(account: Account, owner: User, ada: User, clock: Clock) -> N
         if revoked:
             passes.revoke_pass(user=lost, actor=owner, now=clock.now)
     assert passes.settle_pass(user=lost, now=clock.now + DAY)
+    objections.act(Notice.objects.get(kind="pass_asked"), now=clock.now)
     notices.remind(now=policy.deadline - 12 * HOUR)
     notices.remind(now=policy.deadline - HOUR)
     sign_in(owner)

@@ -1,0 +1,9 @@
+"""What this app tells the apps above it.
+
+``objected``: sender, notice, user, now; the recipient of ``notice`` said that it wasn't them.
+Sent inside the transaction of the objection, while the person's row is locked.
+"""
+
+from django.dispatch import Signal
+
+objected = Signal()

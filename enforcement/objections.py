@@ -1,0 +1,28 @@
+"""What an objection means for the requirement: a pass is revoked, and owners are told."""
+
+from contextlib import suppress
+from datetime import datetime
+
+from accounts.models import Notice, User
+from enforcement import pass_mails, passes
+from enforcement.models import PassRequest
+
+
+def follow(notice: Notice, user: User, *, now: datetime) -> None:
+    """Take back what ``notice`` tells of a pass, and tell the owners of binding accounts."""
+    if notice.kind == "pass_asked":
+        PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+    if notice.kind in {"pass_asked", "pass_granted"}:
+        _revoke(notice, user, now=now)
+    pass_mails.tell_objected(notice, user, now=now)
+
+
+def _revoke(notice: Notice, user: User, *, now: datetime) -> None:
+    """Revoke the pass that was asked for or granted then, if it runs: a later one is another's."""
+    active = passes.open_pass(user)
+    if active is None or active.granted_at < notice.created_at:
+        return
+    if notice.kind == "pass_granted" and active.pk != notice.context["pass"]:
+        return
+    with suppress(passes.NotGrantable):  # a person whom support keeps out revokes nothing
+        passes.revoke_pass(user=user, actor=user, now=now)
