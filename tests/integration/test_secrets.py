@@ -1,7 +1,8 @@
 """The whole story with a sentinel for each secret, and then a search for all of them.
 
-Searched: the log at its most talkative, audit rows, notices, sessions (decoded), the cache, what
-was published to the broker, the headers of mails, and every column of every table.
+Searched: the log at its most talkative, pages that broke down included, audit rows, notices,
+sessions (decoded), the cache, what was published to the broker, mails to the operator, the headers
+of mails, and every column of every table. Results of tasks are kept nowhere.
 """
 
 import json
@@ -9,9 +10,12 @@ import logging
 import re
 from datetime import timedelta
 from typing import Any
+from unittest import mock
+from urllib.parse import quote
 
 import pyotp
 import pytest
+from celery.backends.base import DisabledBackend
 from django.apps import apps
 from django.core import mail as outbox
 from django.core.cache import cache
@@ -20,9 +24,12 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import delivery, invitations, passwords, sessions
+from accounts import delivery, invitations, passwords, seals, sessions
 from accounts.models import AuditEvent, Notice, Role, Session, User
 from enforcement import passes, policies, tasks
+from settings.celery import app
+from settings.logs import LineFormatter
+from tests.factories import PASSWORD as FACTORY_PASSWORD
 from tests.factories import make_account, make_user
 from tests.integration.people import BACKUP_CODE, SECRET
 from tests.services.twilio import Twilio
@@ -31,6 +38,7 @@ from twofactor.models import SentCode
 PASSWORD = "sentinel-Passw0rd-never-to-be-seen"
 NEW_PASSWORD = "sentinel-Passw0rd-the-second-one"
 PHONE = "+12025550177"
+OPERATOR = "operator@gatehouse.example"
 LINK = re.compile(r"http://testserver(/\S+)")
 SIX_DIGITS = re.compile(r"(?<!\d)\d{6}(?!\d)")
 
@@ -64,10 +72,33 @@ class Story:
         self.sign_in_by_text()
         self.reset_password()
         self.accept_invitation()
+        self.break_down()
         passes.grant_pass(user=self.member, actor=None, reason="Lost", now=timezone.now())
         self.work()
         self.sign_in(self.member, password=NEW_PASSWORD)
         self.keep_session()
+        self.keep_links()
+
+    def keep_links(self) -> None:
+        """Whatever any mail's link lets its reader do, the link alone lets them."""
+        for number, each in enumerate(outbox.outbox):
+            for link in LINK.findall(str(each.body)):
+                token = link.strip("/").split("/")[-1]
+                if len(token) >= 20:
+                    self.keep(f"link {number} {link.split('/')[1]}", token)
+
+    def break_down(self) -> None:
+        """Pages fail while they hold a password, codes and a token."""
+        browser = Client(raise_request_exception=False)
+        browser.post("/login/", {"email": self.member.email, "password": NEW_PASSWORD})
+        posts = {
+            "/login/recovery/": {"code": self.secrets["backup code 1"]},
+            "/login/verify/": {"code": "123 456"},
+            "/login/": {"email": self.owner.email, "password": PASSWORD},
+        }
+        with mock.patch.object(seals, "prove", side_effect=RuntimeError("It broke down.")):
+            broken = [browser.post(path, form).status_code for path, form in posts.items()]
+        assert broken == [500, 500, 500]
 
     def keep(self, name: str, value: str) -> None:
         assert value, name
@@ -177,6 +208,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def story(twilio_stand_in: Twilio, settings: Settings, caplog: pytest.LogCaptureFixture) -> Story:
     settings.TWO_FACTOR_GRACE = timedelta(days=1)
+    settings.ADMINS = settings.MANAGERS = [("Operator", OPERATOR)]
     caplog.set_level(logging.DEBUG)
     # The driver logs every statement with its parameters when told to; production never tells it.
     logging.getLogger("django.db.backends").setLevel(logging.INFO)
@@ -196,6 +228,9 @@ def places(published: list[str], caplog: pytest.LogCaptureFixture) -> dict[str, 
         "cache": repr(getattr(cache, "_cache", {})),
         "broker": "\n".join(published),
         "mail headers": "\n".join(headers),
+        "error mails": "\n".join(
+            str(each.message()) for each in outbox.outbox if OPERATOR in each.to
+        ),
         "tables": "\n".join(rows_of(model) for model in apps.get_models()),
     }
 
@@ -225,12 +260,14 @@ def is_allowed(name: str, place: str) -> bool:
     return name.startswith("session ") and place == "tables"
 
 
+@pytest.mark.proves("S59", "B68")
 def test_no_secret_lies_where_it_should_not(
     story: Story, published: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     story.live()
     searched = places(published, caplog)
-    assert all(searched[name] for name in searched if name != "cache")
+    assert all(searched[name] for name in searched if name not in {"cache", "error mails"})
+    assert "It broke down." in searched["log"]
     hits = [
         f"{name} in {place}"
         for name, secret in story.secrets.items()
@@ -242,3 +279,42 @@ def test_no_secret_lies_where_it_should_not(
     delivered = "\n".join([*(str(each.body) for each in outbox.outbox), *story.twilio.to(PHONE)])
     for name in ("mailbox code", "texted code", "reset token", "invitation token"):
         assert is_in(story.secrets[name], delivered), name
+    assert {name.split()[-1] for name in story.secrets if name.startswith("link ")} >= {
+        "invitations",
+        "not-me",
+        "password",
+    }
+    # Tasks carry the keys of rows, if anything.
+    arguments = {
+        found for text in published for found in re.findall(r"'argsrepr': '([^']*)'", text)
+    }
+    assert arguments
+    assert all(re.fullmatch(r"\((\d+, ?)*\d*\)", each) for each in arguments), arguments
+
+
+@pytest.mark.proves("S59")
+def test_results_of_tasks_are_kept_nowhere() -> None:
+    assert app.conf.task_ignore_result
+    assert isinstance(app.backend, DisabledBackend)
+
+
+@pytest.mark.proves("S59")
+def test_what_a_person_sends_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """As a name, as an address, as a path and as a header; every line but the first is indented."""
+    forged = "2026-11-25 12:00:00,000 CRITICAL accounts: all is lost"
+    caplog.set_level(logging.DEBUG)
+    browser = Client(raise_request_exception=False, headers={"user-agent": f"x\n{forged}"})
+    browser.post("/login/", {"email": f"a@b.example\r\n{forged}", "password": f"x\n{forged}"})
+    browser.get(f"/nowhere/%0d%0a{quote(forged)}")
+    browser.get(f"/login/?next=%0a{quote(forged)}", headers={"x-request-id": f"x\n{forged}"})
+    person = make_user("forger@northwind.example", name=f"Ada\r\n{forged}")
+    with mock.patch.object(seals, "prove", side_effect=RuntimeError(f"{person.name} broke it")):
+        form = {"email": person.email, "password": FACTORY_PASSWORD}
+        assert browser.post("/login/", form).status_code == 500
+    lines = [
+        line
+        for record in caplog.records
+        for line in LineFormatter("%(message)s").format(record).splitlines()
+    ]
+    assert any(forged in line for line in lines)
+    assert not any(line.startswith(forged) for line in lines)

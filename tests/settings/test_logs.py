@@ -1,5 +1,7 @@
 import logging
 
+import pytest
+
 from settings.logs import LineFormatter
 
 
@@ -8,6 +10,7 @@ def line_of(message: str, *arguments: object) -> str:
     return LineFormatter("%(levelname)s %(message)s").format(record)
 
 
+@pytest.mark.proves("S59")
 def test_a_name_with_a_line_break_forges_no_line() -> None:
     for forged in ("Ada\nERROR all is lost", "Ada\r\nERROR all is lost", "Ada\u2028ERROR"):
         first, *rest = line_of("%s joined", forged).splitlines()
