@@ -45,6 +45,21 @@ def delete(*, user: User, now: datetime) -> None:
     user.delete()
 
 
+PROFILE = ("name", "language", "time_zone")
+
+
+@transaction.atomic
+def change_profile(*, user: User, now: datetime) -> None:
+    """Store what ``user`` wrote about themselves. The audit tells which fields, never a name."""
+    stored = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    changed = [name for name in PROFILE if getattr(stored, name) != getattr(user, name)]
+    if not changed:
+        return
+    user.save(update_fields=changed)
+    after = {"changed": changed}
+    audit.record(Event.PROFILE_CHANGED, actor=user, subject=user, after=after, now=now)
+
+
 @transaction.atomic
 def deactivate(*, user: User, actor: User | None, now: datetime) -> None:
     """Keep a person out; every session ends, and stays ended should the person come back.

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth import login
+from django.db import transaction
 from django.http import HttpRequest
 
 from accounts import audit, browsers, session_state, signin, throttle
@@ -19,6 +20,7 @@ from twofactor.signals import signed_in
 __all__ = ["StartOver", "complete"]
 
 
+@transaction.atomic
 def complete(
     request: HttpRequest,
     pending: Pending,

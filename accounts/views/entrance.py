@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth import logout as end_session
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.views import PasswordResetConfirmView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -62,9 +63,11 @@ def login(request: HttpRequest) -> HttpResponse:
 def logout(request: HttpRequest) -> HttpResponse:
     """End this browser's session; signing out of nothing is no error."""
     url = signin.safe_next(request, request.POST.get("next", ""))
-    if isinstance(request.user, User):
-        audit.record(Event.SIGNED_OUT, actor=request.user, subject=request.user, now=timezone.now())
-    end_session(request)
+    person, now = request.user, timezone.now()
+    with transaction.atomic():
+        if isinstance(person, User):
+            audit.record(Event.SIGNED_OUT, actor=person, subject=person, now=now)
+        end_session(request)
     return HttpResponseRedirect(url if url != reverse("home") else reverse("login"))
 
 

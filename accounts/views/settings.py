@@ -5,6 +5,7 @@ from functools import partial
 from django.contrib import messages
 from django.contrib.auth import logout as end_session
 from django.contrib.auth import update_session_auth_hash
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -37,7 +38,7 @@ from accounts.throttle import TooMany
 def profile(request: HttpRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=person_of(request))
     if request.method == "POST" and form.is_valid():
-        form.instance.save(update_fields=["name", "language", "time_zone"])
+        people.change_profile(user=form.instance, now=timezone.now())
         messages.success(request, "Saved.")
         return redirect("settings_profile")
     return render(request, "accounts/settings_profile.html", {"form": form})
@@ -158,8 +159,9 @@ def session_end(request: HttpRequest, handle: str) -> HttpResponse:
     person, now = person_of(request), timezone.now()
     for session in sessions.live_sessions(person, now=now):
         if sessions.handle_of(session) == handle:
-            sessions.end_one(session)
-            audit.record(Event.SESSION_ENDED, actor=person, subject=person, now=now)
+            with transaction.atomic():
+                audit.record(Event.SESSION_ENDED, actor=person, subject=person, now=now)
+                sessions.end_one(session)
             messages.success(request, "That browser is signed out.")
     return redirect("security")
 
@@ -169,8 +171,9 @@ def sessions_end_all(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere, here too."""
     person, now = person_of(request), timezone.now()
     person.refresh_from_db()
-    sessions.end_everything(person)
-    audit.record(Event.SESSIONS_ENDED, actor=person, subject=person, now=now)
+    with transaction.atomic():
+        sessions.end_everything(person)
+        audit.record(Event.SESSIONS_ENDED, actor=person, subject=person, now=now)
     end_session(request)
     return redirect("login")
 
