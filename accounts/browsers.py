@@ -49,10 +49,8 @@ def remember(request: HttpRequest, user: User) -> None:
 
 
 def write(request: HttpRequest, response: HttpResponseBase, *, now: datetime) -> None:
-    """Give the browser its cookie, where somebody got in with this request."""
-    user: User | None = getattr(request, "got_in", None)
-    if user is None:
-        return
+    """Give the browser its cookie, now that somebody got in with this request."""
+    user: User = request.got_in  # type: ignore[attr-defined]
     response.set_cookie(
         settings.BROWSER_COOKIE_NAME,
         _signed(_with(_read(request, now=now), user), now=now),

@@ -58,7 +58,8 @@ class GateMiddleware(AuthenticationMiddleware):
 
         A browser in which somebody has just got in is told that it is known from now on.
         """
-        browsers.write(request, response, now=timezone.now())
+        if hasattr(request, "got_in"):
+            browsers.write(request, response, now=timezone.now())
         asked = getattr(request, "_visitor", None)
         if asked is not None and asked.person is not None and "Cache-Control" not in response:
             response["Cache-Control"] = "private, no-store"
