@@ -77,6 +77,7 @@ def purpose_of(route: Route) -> str:
     return f"{name}, fresh {fresh.name}" if fresh else name
 
 
+@pytest.mark.proves("S35")
 def test_every_view_has_the_purpose_written_here() -> None:
     ours = [route for route in routes() if not route.name.startswith("admin:")]
     assert {route.name: purpose_of(route) for route in ours} == PURPOSES
@@ -105,6 +106,7 @@ def with_new_view(settings: Settings) -> None:
     )
 
 
+@pytest.mark.proves("S35")
 def test_a_view_that_nobody_marked_is_closed(with_new_view: None) -> None:
     assert purposes.purpose_of(new_view) is Purpose.MEMBER
     assert Client().get("/new/").status_code == 401

@@ -40,7 +40,10 @@ def read(session: SessionBase, *, now: datetime) -> SetupNote | None:
     note = session.get(KEY)
     if not note:
         return None
-    found = SetupNote(**{**note, "begun_at": datetime.fromisoformat(note["begun_at"])})
+    try:
+        found = SetupNote(**{**note, "begun_at": datetime.fromisoformat(note["begun_at"])})
+    except (KeyError, TypeError, ValueError):
+        return None  # written by another release: begin anew
     return found if now < found.begun_at + SETUP_LIFE else None
 
 

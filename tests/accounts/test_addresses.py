@@ -66,6 +66,7 @@ def person(verified: Client) -> User:
 # Asking and confirming.
 
 
+@pytest.mark.proves("S44")
 def test_nothing_changes_before_the_new_mailbox_confirms(verified: Client, person: User) -> None:
     assert ask(verified)["Location"] == "/settings/email/"
     assert address_of(person) == "ada@home.example"
@@ -104,6 +105,7 @@ def test_a_change_elsewhere_ends_every_session(verified: Client, person: User) -
     assert not is_in(verified)
 
 
+@pytest.mark.proves("S44", "B105")
 def test_in_the_window_both_mailboxes_confirm(northwind: Any, ada: User, clock: Clock) -> None:
     policies.switch_on(account=northwind, actor=None, now=clock.now)
     ask(sign_in(ada))
@@ -132,6 +134,7 @@ def test_one_mailbox_confirming_twice_is_no_second_voice(ada: User, clock: Clock
     assert address_of(ada) == ada.email
 
 
+@pytest.mark.proves("B105")
 def test_a_deadline_stays_when_the_address_changes(northwind: Any, ada: User, clock: Clock) -> None:
     policies.switch_on(account=northwind, actor=None, now=clock.now)
     before = standing_for(User.objects.get(pk=ada.pk)).deadlines
@@ -161,6 +164,7 @@ def test_a_newer_change_voids_the_older(verified: Client, person: User, clock: C
     assert address_of(person) == "second@work.example"
 
 
+@pytest.mark.proves("S44")
 def test_the_link_in_another_person_s_browser_is_refused(
     verified: Client, person: User, owner: User
 ) -> None:
@@ -199,6 +203,7 @@ def test_what_is_no_other_address_is_refused_on_the_page(
     assert page.context["form"].errors["email"]
 
 
+@pytest.mark.proves("S44", "B105")
 def test_an_old_sign_in_must_give_proof_again(verified: Client, person: User, clock: Clock) -> None:
     clock.forward(minutes=10)
     assert ask(verified)["Location"] == "/reauthenticate/?next=%2F"
@@ -260,6 +265,7 @@ def test_an_address_that_is_somebody_s_by_now_is_not_taken_back(changed: User) -
     assert not User.objects.get(pk=changed.pk).has_usable_password()
 
 
+@pytest.mark.proves("S44")
 @pytest.mark.parametrize("later", [72 * HOUR - MS, 72 * HOUR])
 def test_an_objection_works_for_three_days(later: Any, changed: User, clock: Clock) -> None:
     path = not_me(notice_to("ada@home.example"))

@@ -60,6 +60,7 @@ def link(ada: User, clock: Clock) -> str:
     return mailed_link(clock.now)
 
 
+@pytest.mark.proves("S43", "B84")
 def test_a_reset_sets_the_password_and_signs_nobody_in(link: str, ada: User) -> None:
     client = browser()
     assert choose(link, client=client)["Location"] == "/password/reset/complete/"
@@ -70,6 +71,7 @@ def test_a_reset_sets_the_password_and_signs_nobody_in(link: str, ada: User) -> 
     assert Notice.objects.filter(kind="password_changed", user=ada).count() == 1
 
 
+@pytest.mark.proves("S43", "B84")
 def test_a_reset_skips_no_second_factor(clock: Clock) -> None:
     enrolled = enrolled_person()
     ask(enrolled.user.email)
@@ -80,6 +82,7 @@ def test_a_reset_skips_no_second_factor(clock: Clock) -> None:
     assert not is_in(client)
 
 
+@pytest.mark.proves("S43")
 def test_a_reset_ends_every_session(link: str, ada: User) -> None:
     clients = [sign_in(ada) for _ in range(3)]
     # A sign-in makes the link void: take one that is younger.
@@ -89,11 +92,13 @@ def test_a_reset_ends_every_session(link: str, ada: User) -> None:
     assert not any(is_in(client) for client in clients)
 
 
+@pytest.mark.proves("S43")
 def test_a_link_is_good_once(link: str) -> None:
     assert choose(link).status_code == 302
     assert "new_password1" not in choose(link, "a third long password").content.decode()
 
 
+@pytest.mark.proves("S43")
 def test_a_link_lives_an_hour(link: str, ada: User, clock: Clock) -> None:
     clock.forward(minutes=59, seconds=59)
     assert browser().get(link).status_code == 302
@@ -102,6 +107,7 @@ def test_a_link_lives_an_hour(link: str, ada: User, clock: Clock) -> None:
     assert not User.objects.get(pk=ada.pk).check_password(NEW)
 
 
+@pytest.mark.proves("S43")
 @pytest.mark.parametrize("what", ["signed in", "new address", "new password", "deactivated"])
 def test_a_link_is_void_once_things_have_changed(
     what: str, link: str, ada: User, clock: Clock
@@ -170,6 +176,7 @@ def test_the_answer_is_the_same_for_every_address(ada: User, clock: Clock) -> No
     assert mailed(clock.now) == [ada.email]
 
 
+@pytest.mark.proves("S43", "B98")
 @pytest.mark.parametrize(
     "email", ["ad\u0430@northwind.example", "ada@northw\u0131nd.example", "\ufb01@x.example"]
 )
@@ -187,6 +194,7 @@ def test_the_button_pressed_often_is_one_mail(ada: User, clock: Clock) -> None:
     assert Notice.objects.count() == 1
 
 
+@pytest.mark.proves("S43")
 def test_a_forged_host_is_in_no_mail(ada: User, clock: Clock) -> None:
     Client(headers={"host": "localhost", "x-forwarded-host": "evil.example"}).post(
         "/password/reset/", {"email": ada.email}

@@ -287,6 +287,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.proves("B98")
 @pytest.mark.parametrize("email", SAME)
 def test_spellings_of_one_address_are_one_sign_in(email: str) -> None:
     assert canonical_email(email) == "anna@x.example"
@@ -296,6 +297,7 @@ def test_spellings_of_one_address_are_one_sign_in(email: str) -> None:
     assert User.objects.get_by_natural_key(email).email == "anna@x.example"
 
 
+@pytest.mark.proves("B98")
 @pytest.mark.parametrize("email", OTHERS)
 def test_addresses_that_look_alike_are_others(email: str) -> None:
     assert canonical_email(email) != "anna@x.example"
@@ -305,6 +307,7 @@ def test_one_letter_written_in_two_ways_is_one() -> None:
     assert canonical_email("j\u00fcrgen@x.example") == canonical_email("ju\u0308rgen@x.example")
 
 
+@pytest.mark.proves("B98")
 @pytest.mark.parametrize("email", ["I@x.example", "\u0130@x.example", "\u0131@x.example"])
 def test_the_dots_of_turkish_keep_people_apart(email: str) -> None:
     spellings = {

@@ -75,6 +75,7 @@ def test_one_session_is_ended_alone(engine: str, ada: User, clock: Clock) -> Non
     assert is_in(here)
 
 
+@pytest.mark.proves("B80")
 def test_a_slow_request_brings_no_ended_session_back(engine: str, ada: User, clock: Clock) -> None:
     client = sign_in(ada)
     key = str(client.session.session_key)

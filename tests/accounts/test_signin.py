@@ -105,6 +105,7 @@ def test_a_next_on_the_site_is_kept(url: str) -> None:
     assert signin.safe_next(RequestFactory().get("/"), url) == url
 
 
+@pytest.mark.proves("B16", "S55")
 @pytest.mark.parametrize("url", LEAVING)
 def test_no_view_that_redirects_leads_off_the_site(url: str, clock: Clock) -> None:
     person = make_user()
@@ -124,6 +125,7 @@ def test_no_view_that_redirects_leads_off_the_site(url: str, clock: Clock) -> No
     assert page.context["later"] == "/"
 
 
+@pytest.mark.proves("B16")
 def test_a_good_next_survives_password_and_code(clock: Clock) -> None:
     enrolled = enrolled_person()
     client = browser()
@@ -144,6 +146,7 @@ def key_and_token(client: Client) -> tuple[str, str]:
     return str(client.session.session_key), client.cookies["gatehouse_csrf"].value
 
 
+@pytest.mark.proves("S31", "B86")
 def test_key_and_token_change_at_the_password_and_at_the_code(clock: Clock) -> None:
     enrolled = enrolled_person()
     client = browser()
@@ -165,6 +168,7 @@ def test_key_and_token_change_at_the_password_and_at_the_code(clock: Clock) -> N
     assert is_in(client)
 
 
+@pytest.mark.proves("S31")
 def test_key_and_token_change_when_the_password_is_given_again(ada: User, clock: Clock) -> None:
     client = sign_in(ada)
     client.get("/settings/")
@@ -175,6 +179,7 @@ def test_key_and_token_change_when_the_password_is_given_again(ada: User, clock:
     assert is_in(client)
 
 
+@pytest.mark.proves("S31")
 def test_an_old_key_is_nobody(ada: User, clock: Clock) -> None:
     client = sign_in(ada)
     old = client.cookies["gatehouse_session"].value
@@ -198,6 +203,7 @@ def test_a_session_says_how_it_came_to_be_and_holds_no_secret(clock: Clock) -> N
 # Who is let through, and what others learn.
 
 
+@pytest.mark.proves("B98")
 @pytest.mark.parametrize("email", ["ADA@Northwind.example", "  ada@northwind.example "])
 def test_an_address_is_one_whatever_its_case(email: str, ada: User, clock: Clock) -> None:
     client = browser()
@@ -256,6 +262,7 @@ def test_a_form_from_elsewhere_is_refused(path: str, ada: User, clock: Clock) ->
     assert not AuditEvent.objects.exists()
 
 
+@pytest.mark.proves("B86")
 def test_a_form_of_a_tab_opened_before_the_sign_in_gets_a_page_that_helps(
     ada: User, clock: Clock
 ) -> None:

@@ -68,6 +68,7 @@ def test_the_admins_own_login_takes_no_password() -> None:
     assert "_auth_user_id" not in client.session
 
 
+@pytest.mark.proves("B01")
 def test_staff_who_gave_a_password_alone_see_no_admin_page() -> None:
     enrolled = enrolled_person(is_staff=True)
     client = sign_in(enrolled.user, next_url=INDEX)

@@ -149,6 +149,7 @@ def test_a_second_grant_says_that_a_pass_is_running(dora: Enrolled, clock: Clock
     assert Pass.objects.get().until == until
 
 
+@pytest.mark.proves("B103")
 def test_looking_grants_and_revokes_nothing(dora: Enrolled) -> None:
     client = root_browser()
     for action in ("pass", "reset", "deactivate", "staff"):
@@ -186,6 +187,7 @@ MAY_GRANT = {"support", "superuser"}
 MAY_REVOKE = {"owner", "support", "superuser"}
 
 
+@pytest.mark.proves("B103")
 def test_who_grants_a_pass(dora: Enrolled, northwind: Account, owner: User) -> None:
     for role, client in roles(dora, northwind, owner).items():
         post(client, dora.user, "pass", **REASON)
@@ -247,6 +249,7 @@ def test_staff_are_helped_by_superusers_alone(action: str) -> None:
     assert post(root_browser(), target, action, **REASON).status_code == 302
 
 
+@pytest.mark.proves("B103")
 @pytest.mark.parametrize("action", ["pass", "reset", "deactivate", "reactivate", "staff"])
 def test_support_gives_a_device_again_after_ten_minutes(
     action: str, dora: Enrolled, clock: Clock
@@ -303,6 +306,7 @@ def test_owners_grant_where_the_operator_lets_them(
 # Reset, deactivation, staff, new people
 
 
+@pytest.mark.proves("B100")
 def test_a_reset_leaves_the_requirement_in_force(dora: Enrolled, clock: Clock) -> None:
     """Known fault B100: after a reset the rule bites as before."""
     theirs = sign_in_with_code(dora)

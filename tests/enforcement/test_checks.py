@@ -29,6 +29,7 @@ def test_the_project_as_it_is_has_nothing_to_complain_of() -> None:
     assert ours(run_checks()) == []
 
 
+@pytest.mark.proves("B87")
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -101,6 +102,7 @@ def test_sessions_must_be_such_as_can_be_revoked(
     assert ours(run_checks()) == ([] if is_ours else ["accounts.E001"])
 
 
+@pytest.mark.proves("B87")
 def test_a_project_without_its_gate_is_refused_by_check(settings: Settings) -> None:
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != GATE]
     with pytest.raises(SystemCheckError, match=r"enforcement\.E001"):

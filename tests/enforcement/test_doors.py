@@ -58,6 +58,7 @@ def ids(route: Route) -> str:
     return route.name
 
 
+@pytest.mark.proves("S35")
 @pytest.mark.parametrize("route", CLOSED, ids=ids)
 def test_a_closed_view_refuses_a_stranger_whatever_the_method(route: Route) -> None:
     with CaptureQueriesContext(connection) as queries:
@@ -70,6 +71,7 @@ def test_a_closed_view_refuses_a_stranger_whatever_the_method(route: Route) -> N
     assert not queries.captured_queries
 
 
+@pytest.mark.proves("S35", "B01", "B18")
 @pytest.mark.parametrize("route", CLOSED, ids=ids)
 def test_a_closed_view_refuses_who_is_overdue_whatever_the_method(
     route: Route, overdue: Client
@@ -85,6 +87,7 @@ def test_a_closed_view_refuses_who_is_overdue_whatever_the_method(
     assert (page.status_code, page["Location"]) == (302, "/login/?next=%2F")
 
 
+@pytest.mark.proves("B17")
 def test_a_form_that_is_sent_after_the_deadline_is_neither_saved_nor_sent_again(
     overdue: Client, ada: User, clock: Clock
 ) -> None:
@@ -133,6 +136,7 @@ OPEN_HALF_WAY = {
 }
 
 
+@pytest.mark.proves("S32")
 @pytest.mark.parametrize("who", OPEN_HALF_WAY)
 def test_half_way_in_only_what_fits_the_step_opens(
     who: str, request: pytest.FixtureRequest
@@ -150,6 +154,7 @@ def test_half_way_in_only_what_fits_the_step_opens(
             assert quiet.wsgi_request.user.is_anonymous
 
 
+@pytest.mark.proves("B03")
 def test_an_enrolled_person_half_way_in_reaches_no_set_up(half_way: Client) -> None:
     before = TOTPDevice.objects.count()
     for route in CLOSED:
@@ -187,6 +192,7 @@ def test_leaving_opens_in_set_up_once_the_mailbox_is_proved(
     assert is_in(in_set_up)  # nothing holds this person up any more
 
 
+@pytest.mark.proves("B01")
 @pytest.mark.parametrize("who", OPEN_HALF_WAY)
 def test_a_half_finished_sign_in_is_worth_nothing_to_the_admin(
     who: str, request: pytest.FixtureRequest
@@ -223,6 +229,7 @@ ODD_PATHS = [
 ]
 
 
+@pytest.mark.proves("B05")
 @pytest.mark.parametrize("path", ODD_PATHS)
 def test_no_spelling_of_a_path_opens_a_closed_view(path: str, overdue: Client) -> None:
     answer = overdue.get(path, follow=False)

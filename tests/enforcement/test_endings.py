@@ -291,6 +291,7 @@ def test_signing_out_ends_this_browser_alone(ada: User, clock: Clock) -> None:
     assert not is_in(replay)
 
 
+@pytest.mark.proves("S33")
 def test_one_browser_can_be_ended_from_another(ada: User, clock: Clock) -> None:
     here, there = sign_in(ada), sign_in(ada)
     (other,) = Session.objects.exclude(session_key=here.session.session_key)

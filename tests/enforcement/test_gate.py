@@ -213,6 +213,7 @@ def test_a_session_that_gave_no_code_of_an_enrolled_person_is_signed_out(
     assert stopped_page(client).context["ended"] is EndReason.CODE_NEEDED
 
 
+@pytest.mark.proves("B09")
 def test_a_device_that_is_gone_leads_to_one_usable_page(clock: Clock) -> None:
     enrolled = enrolled_person()
     client = sign_in_with_code(enrolled)
@@ -226,6 +227,7 @@ def test_a_device_that_is_gone_leads_to_one_usable_page(clock: Clock) -> None:
 # 9, 10, 11. The deadline.
 
 
+@pytest.mark.proves("B18", "S36")
 def test_an_open_session_meets_the_deadline_to_the_millisecond(
     northwind: Account, ada: User, clock: Clock
 ) -> None:
@@ -260,6 +262,7 @@ def test_two_members_of_two_accounts_see_the_earliest_deadline(
     assert banner.accounts == (other.name, "Northwind")
 
 
+@pytest.mark.proves("B20")
 def test_a_requirement_that_ends_lets_the_very_next_request_pass(
     northwind: Account, ada: User, owner: User, clock: Clock
 ) -> None:
@@ -340,6 +343,7 @@ def test_other_people_are_met_by_nothing_of_this(
     assert not stranger.get("/settings/").context["banner"]
 
 
+@pytest.mark.proves("B82")
 def test_set_up_in_one_browser_ends_the_session_of_the_other(ada: User, clock: Clock) -> None:
     client = sign_in(ada)
     clock.set(clock.now + 10 * MINUTE)

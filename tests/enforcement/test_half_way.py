@@ -91,6 +91,7 @@ def test_set_up_asks_for_the_mailed_code_first(overdue: User, settings: Settings
     assert browser().post("/login/", fields)["Location"] == SET_UP_PAGE
 
 
+@pytest.mark.proves("S32")
 def test_the_session_of_a_half_finished_sign_in_says_no_more_than_it_must(
     enrolled: Enrolled, clock: Clock
 ) -> None:
@@ -116,6 +117,7 @@ def test_the_session_of_a_half_finished_sign_in_says_no_more_than_it_must(
 # How long it lives.
 
 
+@pytest.mark.proves("S32")
 @pytest.mark.parametrize(("minutes", "page"), [(10, CODE_PAGE), (30, SET_UP_PAGE)])
 def test_a_half_finished_sign_in_lives_so_many_minutes(
     minutes: int, page: str, enrolled: Enrolled, overdue: User, clock: Clock
@@ -228,6 +230,7 @@ def test_a_stamp_renewed_while_it_signs_in_means_starting_over(
 # Nothing in the browser decides.
 
 
+@pytest.mark.proves("B15")
 @pytest.mark.parametrize(
     "detour",
     [
@@ -267,6 +270,7 @@ def test_a_note_that_lacks_a_part_is_no_sign_in(
     assert leads_to(client).startswith("/login/?next=")
 
 
+@pytest.mark.proves("S32", "B15")
 def test_signing_in_as_another_forgets_the_first(
     enrolled: Enrolled, ada: User, clock: Clock
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_set_up_half_an_hour_old_is_worth_nothing_at_the_deadline(
     assert client.get("/two-factor/setup/app/")["Location"].startswith("/login/")
 
 
+@pytest.mark.proves("B10")
 def test_a_background_call_makes_no_new_secret(
     setting_up: tuple[Client, str], clock: Clock
 ) -> None:

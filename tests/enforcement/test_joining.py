@@ -39,6 +39,7 @@ def test_a_guest_joins_with_the_role_and_the_instant(
     assert AuditEvent.objects.filter(event="joined", subject_id=guest.pk).count() == 1
 
 
+@pytest.mark.proves("B95")
 def test_an_invitation_is_good_once(
     northwind: Account, owner: User, guest: User, now: datetime
 ) -> None:
@@ -49,6 +50,7 @@ def test_an_invitation_is_good_once(
     assert Membership.objects.filter(user=guest).count() == 1
 
 
+@pytest.mark.proves("B95")
 def test_where_the_account_requires_it_set_up_comes_first(
     northwind: Account, owner: User, guest: User, now: datetime
 ) -> None:
@@ -85,6 +87,7 @@ def test_an_account_of_before_its_requirement_asks_for_nothing(
     assert joining.accept(invitation=invitation, user=guest, now=now)
 
 
+@pytest.mark.proves("S46")
 @pytest.mark.parametrize(
     "email",
     [

@@ -108,6 +108,7 @@ def test_who_signed_in_again_after_a_sweep_that_was_killed_keeps_the_session(
     assert is_in(client)
 
 
+@pytest.mark.proves("B21")
 @pytest.mark.parametrize("how", ["enrolled", "on a pass", "left", "deactivated", "freed"])
 def test_who_need_not_act_is_left_alone(
     how: str, policy: Policy, northwind: Account, ada: User, clock: Clock

@@ -221,6 +221,7 @@ def test_who_may_grant_a_pass_to_a_member(
     assert may_grant(lost.user, actor, now) is (who in WITH_OWNERS)
 
 
+@pytest.mark.proves("B103")
 @pytest.mark.parametrize("who", ACTORS)
 @pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
 def test_only_a_superuser_grants_a_pass_to_staff(
@@ -232,6 +233,7 @@ def test_only_a_superuser_grants_a_pass_to_staff(
     assert may_grant(lost.user, actor, now) is (who in {"operator", "superuser"})
 
 
+@pytest.mark.proves("B103")
 @pytest.mark.parametrize("who", ["superuser", "support", "owner"])
 def test_nobody_grants_a_pass_to_themselves(
     who: str, northwind: Account, now: datetime, settings: Settings
@@ -336,6 +338,7 @@ def test_who_may_revoke(who: str, lost: Enrolled, northwind: Account, now: datet
 # Set-up during a pass.
 
 
+@pytest.mark.proves("B101")
 def test_set_up_during_a_pass_ends_it_and_replaces_all(lost: Enrolled, now: datetime) -> None:
     grant(lost.user, now=now)
     anew = enrol_app(User.objects.get(pk=lost.user.pk), now=now + HOUR)

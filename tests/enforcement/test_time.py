@@ -26,6 +26,7 @@ NIGHTS = {
 }
 
 
+@pytest.mark.proves("S36", "B24")
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Europe/Berlin", "Pacific/Kiritimati"])
 @pytest.mark.parametrize("start", NIGHTS.values(), ids=NIGHTS)
 def test_a_window_is_24_elapsed_hours(
@@ -43,6 +44,7 @@ def test_a_window_is_24_elapsed_hours(
     assert code_of(fetch(client)) == "signed_out_deadline"
 
 
+@pytest.mark.proves("S36")
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu"])
 def test_a_person_s_own_zone_moves_no_deadline(
     zone: str, northwind: Account, ada: User, clock: Clock
@@ -62,6 +64,7 @@ def test_a_zone_that_does_not_exist_is_no_error(ada: User, clock: Clock) -> None
     assert is_in(sign_in(ada))
 
 
+@pytest.mark.proves("B24")
 @pytest.mark.parametrize("start", NIGHTS.values(), ids=NIGHTS)
 def test_a_pass_is_24_elapsed_hours(
     start: datetime, northwind: Account, ada: User, clock: Clock
@@ -77,6 +80,7 @@ def test_a_pass_is_24_elapsed_hours(
     assert code_of(fetch(client)) == "signed_out_pass_ended"
 
 
+@pytest.mark.proves("S36")
 def test_a_clock_set_back_makes_no_window_longer(
     northwind: Account, ada: User, clock: Clock
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.browsing import Visitor
 from tests.integration.people import BACKUP_CODE, SECRET, code_of
 from tests.services.product import manage, product_environment, running_app
@@ -22,6 +24,7 @@ def wait_for_refusal(visitor: Visitor) -> str:
     return answer.headers["Location"]
 
 
+@pytest.mark.proves("B07")
 def test_a_member_signs_in_is_refused_and_sets_up_below_the_path(var_dir: Path) -> None:
     env = product_environment(
         var_dir, FORCE_SCRIPT_NAME="/sub", TWO_FACTOR_GRACE="1", TWO_FACTOR_MAILBOX_PROOF="off"

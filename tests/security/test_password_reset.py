@@ -11,6 +11,7 @@ from tests.journeys.clock import Clock
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.proves("S43")
 def test_of_two_requests_with_one_link_the_second_changes_nothing(clock: Clock) -> None:
     """S43: both had read the link as good; the lock lets one of them use it."""
     ada = make_user("ada@northwind.example")

@@ -134,6 +134,7 @@ def test_set_up_on_a_pass_deletes_the_whole_old_set(now: datetime) -> None:
     assert devices.app_of(ada.user) is not None
 
 
+@pytest.mark.proves("S16")
 def test_the_last_device_can_not_be_removed(now: datetime) -> None:
     ada = enrol_app(now=now)
     with pytest.raises(enrolment.LastDevice):
@@ -169,6 +170,7 @@ def test_one_spelling_of_a_number_or_another_is_the_same_phone(now: datetime) ->
     assert NUMBER.encode() not in bytes(device.number)
 
 
+@pytest.mark.proves("S16")
 @pytest.mark.parametrize("how", ["delete", "update", "save", "delete_all"])
 def test_devices_changed_past_enrolment_end_sessions(how: str, now: datetime) -> None:
     ada = enrol_app(now=now)

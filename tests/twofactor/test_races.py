@@ -88,6 +88,7 @@ def test_codes_made_in_two_browsers_leave_one_set(now: datetime) -> None:
         redeem(attempt_of(ada.user, ada.codes[0], kind=Kind.BACKUP), now=later)
 
 
+@pytest.mark.proves("S16")
 def test_two_devices_removed_at_once_leave_one(now: datetime) -> None:
     both = enrol_phone(enrol_app(now=now - timedelta(hours=3)).user, now=now)
     stamp = both.user.stamp

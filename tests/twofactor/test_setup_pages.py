@@ -158,6 +158,7 @@ def test_the_text_is_not_sent_again_by_looking(
     assert len(list(texts_in_a_folder.glob("*.json"))) == 2
 
 
+@pytest.mark.proves("B99")
 @pytest.mark.parametrize("path", [APP, TEXT, "/two-factor/setup/text/confirm/"])
 def test_a_password_alone_binds_no_device(path: str, overdue: User, tab: Browser) -> None:
     tab.give_password(overdue)
