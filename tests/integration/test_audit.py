@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -104,6 +105,17 @@ def test_the_applications_role_has_no_right_to_change_it(app_role: str, now: dat
     assert (verdict.fault, verdict.first, verdict.count) == (None, 3, 5)
 
 
+@pytest.mark.proves("S61")
+@pytest.mark.usefixtures("rows")
+def test_retentions_mark_helps_nobody_but_the_owner(app_role: str) -> None:
+    """Even where somebody granted the application's role too much."""
+    execute(f'GRANT DELETE, UPDATE, TRUNCATE ON {", ".join(append_only.TABLES)} TO "{app_role}"')
+    execute(f'SET ROLE "{app_role}"')
+    for statement in FORBIDDEN:
+        with pytest.raises(ProgrammingError, match="append-only"):
+            execute(f"SET LOCAL gatehouse.forgetting = 'on'; {statement}")
+
+
 @pytest.mark.usefixtures("rows")
 def test_a_role_above_all_rights_is_refused() -> None:
     with pytest.raises(CommandError, match="no right binds it"):
@@ -184,15 +196,16 @@ def test_a_sealer_looks_again_after_it_has_let_go(
     now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that commits while the lock is held, and whose writer so seals nothing, is seen."""
-    make, late = seals.make_seal, threading.Thread(target=lambda: write_one(now))
+    store = AuditSeal.objects.bulk_create
+    late = threading.Thread(target=lambda: write_one(now))
 
-    def make_slowly(*args: object, **options: object) -> object:
+    def store_late(*args: Any, **options: Any) -> Any:
         if not late.ident:
             late.start()
             late.join()
-        return make(*args, **options)  # type: ignore[arg-type]
+        return store(*args, **options)
 
-    monkeypatch.setattr(seals, "make_seal", make_slowly)
+    monkeypatch.setattr(AuditSeal.objects, "bulk_create", store_late)
     audit.record(Event.SIGNED_IN, now=now)
     assert AuditSeal.objects.count() == AuditEvent.objects.count() == 2
 
