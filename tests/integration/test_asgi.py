@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient
 from django.utils import timezone
 
+from accounts import audit
+from accounts.audit import Entry, Event
+from accounts.exports import ROWS_PER_CHUNK
 from accounts.models import User
 from enforcement.models import Policy
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_account, make_user
 from tests.integration.workers import long_standing_account, required_since
 from tests.twofactor.people import enrol_app
 
@@ -78,3 +82,19 @@ def test_an_overdue_person_is_refused_as_a_page_and_as_json() -> None:
     status, url, _ = ask(browser, "/", accept=PAGE)
     assert (status, url) == (302, "/login/?next=%2F")
     assert "the time to set up" in ask(browser, "/login/", accept=PAGE)[2]
+
+
+def test_an_export_of_the_audit_is_sent_as_it_is_read() -> None:
+    owner = make_user()
+    account = make_account(owner=owner)
+    entry = Entry(event=Event.JOINED, account=account)
+    audit.record_many([entry] * (3 * ROWS_PER_CHUNK), now=timezone.now())
+    browser = signed_in(owner)
+
+    async def take() -> list[int]:
+        answer: Any = await browser.post("/admin/accounts/auditevent/export/csv/")
+        return [chunk.count(b"joined") async for chunk in answer]
+
+    lines = async_to_sync(take)()
+    assert sum(lines) == 3 * ROWS_PER_CHUNK
+    assert len(lines) > 2
