@@ -120,7 +120,7 @@ def test_the_row_holds_no_more_than_the_rules_list(client: Client) -> None:
 def test_no_part_of_a_session_can_be_dropped_to_get_in(client: Client) -> None:
     client.get("/two-factor/setup/app/")
     kept = dict(client.session)
-    parts = [(name, None) for name in kept]
+    parts: list[tuple[str, str | None]] = [(name, None) for name in kept]
     parts += [(name, part) for name in ("pending", "setup") for part in kept.get(name) or {}]
     # Whoever joins no more is a stranger to the account that required set-up, and let in as one.
     for name, part in (each for each in parts if each != ("pending", "invitation")):
