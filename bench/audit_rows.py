@@ -18,8 +18,8 @@ from accounts import audit, audit_check, seals
 from accounts.audit import Event
 from bench.proof.audit_trail import in_processes, wait_for
 
-PROCESSES, ROWS, ROUNDS = 8, 60, 3
-REST = 0.005  # of a transaction, after its row: what a sign-in does until its commit
+PROCESSES, ROWS, ROUNDS = 8, 25, 3
+REST = 0.02  # of a transaction, after its row: some queries, the commit, a busy machine
 TABLES = """
 CREATE TABLE bench_head (count bigint, hash text);
 INSERT INTO bench_head VALUES (0, '');
