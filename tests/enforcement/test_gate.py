@@ -157,6 +157,7 @@ def test_a_pass_ends_the_session_of_whom_nothing_binds_too(clock: Clock) -> None
     assert not is_in(client)
 
 
+@pytest.mark.proves("S41")
 def test_every_session_of_a_pass_ends_with_it(northwind: Account, ada: User, clock: Clock) -> None:
     require(northwind, clock.now)
     granted = passes.grant_pass(user=ada, actor=None, reason="Lost phone", now=clock.now)

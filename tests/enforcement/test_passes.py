@@ -110,6 +110,7 @@ def test_a_ticket_that_is_too_long_is_refused(lost: Enrolled, now: datetime) -> 
         grant(lost.user, now=now, ticket="x" * 61)
 
 
+@pytest.mark.proves("S39")
 def test_one_pass_runs_at_a_time(lost: Enrolled, now: datetime) -> None:
     first = grant(lost.user, now=now)
     with pytest.raises(NotGrantable, match="already running"):

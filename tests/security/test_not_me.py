@@ -228,6 +228,16 @@ def test_a_later_pass_runs_on(enrolled: Enrolled, support_person: User, clock: C
     assert Pass.objects.filter(user=enrolled.user, closed_at=None).count() == 1
 
 
+def test_a_pass_of_before_the_request_runs_on(
+    enrolled: Enrolled, support_person: User, clock: Clock
+) -> None:
+    passes.grant_pass(user=enrolled.user, actor=support_person, reason="lost", now=clock.now)
+    clock.forward(hours=1)
+    passes.ask_for_pass(user=enrolled.user, message="", now=clock.now)
+    object_to("pass_asked", enrolled.user)
+    assert Pass.objects.filter(user=enrolled.user, closed_at=None).count() == 1
+
+
 @pytest.mark.parametrize("later", [timedelta(days=7) - MS, timedelta(days=7)])
 def test_a_link_about_a_factor_works_for_seven_days(
     later: timedelta, enrolled: Enrolled, clock: Clock

@@ -190,7 +190,7 @@ def test_a_planted_id_is_not_taken_over(clock: Clock) -> None:
     assert not is_in(other)
 
 
-@pytest.mark.proves("B100", "B101")
+@pytest.mark.proves("S39", "S41", "B100", "B101")
 def test_a_pass_ends_for_all_fifty_at_its_end(eve: Enrolled, sam: User, clock: Clock) -> None:
     account = Account.objects.get()
     assert Membership.objects.filter(account=account, user=eve.user).exists()

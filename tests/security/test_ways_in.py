@@ -31,6 +31,7 @@ from tests.factories import PASSWORD, make_account, make_user
 from tests.integration.threads import at_once
 from tests.journeys.clock import DAY, MS, Clock
 from twofactor import mailbox
+from twofactor.models import TOTPDevice
 
 pytestmark = pytest.mark.django_db
 
@@ -195,6 +196,24 @@ def test_the_only_owner_who_locked_everybody_out_gets_back_to_the_switch(
     switch = f"/admin/accounts/account/{northwind.pk}/requirement/"
     assert client.get(switch).status_code == 200
     assert Membership.objects.filter(account=northwind).count() == 2
+
+
+@pytest.mark.proves("B15")
+def test_a_note_of_a_set_up_that_lacks_a_part_is_begun_anew(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    client = sign_in(ada)
+    client.get(mailbox.make_link(ada, now=clock.now).removeprefix("http://testserver"))
+    assert client.get("/two-factor/setup/app/").status_code == 200
+    kept = dict(client.session["setup"])
+    for part in kept:
+        session = client.session
+        session["setup"] = {name: value for name, value in kept.items() if name != part}
+        session.save()
+        answer = client.get("/two-factor/setup/app/", follow=True)
+        assert answer.status_code == 200, part
+        assert TOTPDevice.objects.confirmed().count() == 0
 
 
 # Invitations of others.
