@@ -72,6 +72,10 @@ class Event(StrEnum):
     PERSON_REACTIVATED = "person_reactivated"
     STAFF_CHANGED = "staff_changed"
     PASSWORD_STOPPED = "password_stopped"
+    MEMBERS_REMINDED = "members_reminded"
+    MEMBERS_EXPORTED = "members_exported"
+    ADVICE_SENT = "advice_sent"
+    MAIL_SENT_AGAIN = "mail_sent_again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,15 @@ def _send_one(notice: Notice, outgoing: _Outgoing, *, now: datetime) -> None:
         _note_trouble(notice, kind, error, now=now)
     else:
         _settle(notice, NoticeState.SENT, sent_at=now)
+        _note_success(notice)
+
+
+def _note_success(notice: Notice) -> None:
+    """An address that takes mails again is no longer shown as one that does not."""
+    person = notice.user
+    if person is not None and person.mail_failed_at is not None:
+        people = User.objects.filter(pk=person.pk, email=notice.recipient)
+        people.update(mail_failed_at=None)
 
 
 def _is_stale(notice: Notice, kind: Kind, *, now: datetime) -> bool:

@@ -11,14 +11,16 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
 from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
 from accounts.models import Account, User
 from accounts.purposes import Fresh
-from accounts.reach import open_invitations, person_of
-from enforcement import account_changes, admin_proof, admin_requirement, overview, policies
+from accounts.reach import person_of
+from enforcement import account_changes, account_page, admin_owner, admin_proof, admin_requirement
 from enforcement.admin_forms import AccountForm
 from enforcement.models import Policy
 
@@ -44,12 +46,22 @@ class AccountAdmin(ScopedAdmin):
         return annotated
 
     def get_urls(self) -> list[URLPattern]:
-        page = path(
-            "<int:object_id>/requirement/",
-            self.admin_site.admin_view(self.requirement_view),
-            name="accounts_account_requirement",
-        )
-        return [page, *super().get_urls()]
+        pages: dict[str, tuple[Any, str]] = {
+            "requirement/": (self.requirement_view, "requirement"),
+            "remind/": (self.remind_view, "remind"),
+            "advise/": (self.advise_view, "advise"),
+            "mails/<int:pk>/again/": (self.send_again_view, "send_again"),
+            "export/<str:form>/": (self.export_view, "export"),
+        }
+        ours = [
+            path(
+                f"<int:object_id>/{route}",
+                self.admin_site.admin_view(view),
+                name=f"accounts_account_{name}",
+            )
+            for route, (view, name) in pages.items()
+        ]
+        return [*ours, *super().get_urls()]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True  # a foreign account is not found in the first place
@@ -80,31 +92,33 @@ class AccountAdmin(ScopedAdmin):
     ) -> Any:
         account, now = kwargs.get("obj"), timezone.now()
         if isinstance(account, Account):
-            policy = policies.current(account)
-            context.update(
-                account=account,
-                policy=policy,
-                is_over=policy is not None and policy.deadline <= now,
-                deadline_told=overview.told_to(person_of(request), policy.deadline)
-                if policy
-                else "",
-                started_by=overview.starter_of(policy) if policy else "",
-                told=overview.told(policy) if policy else None,
-                past=overview.past_periods(account),
-                invitations=open_invitations(account),
-                members=overview.members(
-                    account,
-                    shown=request.GET.get("show", ""),
-                    page=request.GET.get("page", ""),
-                    now=now,
-                ),
-            )
+            context.update(account_page.context(request, account, now=now))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def requirement_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         account: Account = self.found(request, str(object_id))
         context = {**self.admin_site.each_context(request), "opts": self.opts}
         return admin_requirement.page(request, account, context=context, now=timezone.now())
+
+    @method_decorator(require_POST)
+    def remind_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        return self._pressed(request, object_id, admin_owner.remind)
+
+    @method_decorator(require_POST)
+    def advise_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        return self._pressed(request, object_id, admin_owner.advise)
+
+    @method_decorator(require_POST)
+    def send_again_view(self, request: HttpRequest, object_id: int, pk: int) -> HttpResponse:
+        return self._pressed(request, object_id, admin_owner.send_again(pk))
+
+    @method_decorator(require_POST)
+    def export_view(self, request: HttpRequest, object_id: int, form: str) -> HttpResponse:
+        return self._pressed(request, object_id, admin_owner.export(form))
+
+    def _pressed(self, request: HttpRequest, object_id: int, act: admin_owner.Act) -> HttpResponse:
+        account: Account = self.found(request, str(object_id))
+        return admin_owner.press(request, account, act, now=timezone.now())
 
     @admin.display(description="email domains")
     def domains(self, account: Account) -> str:

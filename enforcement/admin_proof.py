@@ -21,12 +21,19 @@ def for_switching(request: HttpRequest) -> Fresh:
     return Fresh.STRONG if is_support(request) else Fresh.DEVICE
 
 
-def missing(request: HttpRequest, fresh: Fresh, *, now: datetime) -> HttpResponse | None:
-    """Return the answer that asks for fresh proof; None where it was given."""
+def missing(
+    request: HttpRequest, fresh: Fresh, *, now: datetime, back: str = ""
+) -> HttpResponse | None:
+    """Return the answer that asks for fresh proof; None where it was given.
+
+    ``back`` is the page to come back to, for a button that has none of its own.
+    """
     can_verify = visitor.of(request).can_verify
     if session_state.is_fresh(request, fresh, has_device=can_verify, now=now):
         return None
     if not answers.is_page(request):
         return answers.to_reauthentication(request)
     page = "setup" if fresh is Fresh.STRONG and not can_verify else "reauthenticate"
-    return HttpResponseRedirect(f"{reverse(page)}?{urlencode({'next': request.get_full_path()})}")
+    return HttpResponseRedirect(
+        f"{reverse(page)}?{urlencode({'next': back or request.get_full_path()})}"
+    )

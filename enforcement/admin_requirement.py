@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Account
 from accounts.reach import person_of
-from enforcement import admin_proof, overview, policies, switching
+from enforcement import account_page, admin_proof, overview, policies, roster, switching
 from enforcement.admin_forms import SwitchForm
 from twofactor import devices
 
@@ -80,6 +80,7 @@ def _shown(
 ) -> HttpResponse:
     """Answer with the page as things are now, and with a new instant in its form."""
     person = person_of(request)
+    policy = policies.current(account)
     again = SwitchForm(needs_reason="reason" in form.fields, now=now) if form.is_too_old else form
     return TemplateResponse(
         request,
@@ -88,17 +89,21 @@ def _shown(
             **context,
             "title": "Requirement",
             "account": account,
-            "policy": policies.current(account),
+            "policy": policy,
             "preview": overview.preview(account, viewer=person, now=now),
             "members": overview.members(
                 account,
-                shown=request.GET.get("show", ""),
+                asked=roster.asked_of(request.GET),
                 page=request.GET.get("page", ""),
+                policy=policy,
                 now=now,
             ),
             "form": again,
             "too_old": form.errors.get("preview_at") if form.is_too_old else None,
             "is_unprotected": not devices.has_device(person),
+            "choices": roster.CHOICES,
+            "exports": account_page.exports(request, account),
+            "back": request.get_full_path(),
             "is_owner": "reason" not in form.fields,
         },
     )

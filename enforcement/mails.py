@@ -6,9 +6,9 @@ from typing import Any
 from django.urls import reverse
 
 from accounts import invitations, mail
-from accounts.letters import absolute
+from accounts.letters import absolute, told_in, zone_of
 from accounts.mail import Kind, register
-from accounts.models import Membership, Notice
+from accounts.models import Account, Membership, Notice
 from enforcement.decision import decide
 from enforcement.models import Pass, Policy
 from enforcement.standing import standing_for
@@ -28,6 +28,29 @@ def _must_act(notice: Notice, now: datetime) -> bool:
         return False
     found = decide(standing_for(notice.user), now=now)
     return found.must_act or found.is_on_pass
+
+
+def _asked_link(notice: Notice, now: datetime) -> dict[str, Any]:
+    """Whoever is past the own deadline is told so: the wish of an owner comes at any time."""
+    due = decide(standing_for(notice.user), now=now) if notice.user else None
+    is_ahead = due is not None and due.is_ahead
+    until = due.until if due is not None and is_ahead else None
+    told = told_in(until, zone_of(notice.user)) if until else ""
+    return {**_setup_link(notice, now), "is_ahead": is_ahead, "until_told": told}
+
+
+def _still_outside(notice: Notice, now: datetime) -> bool:
+    """The person belongs to the account, under an address that is none of its own."""
+    account = Account.objects.filter(pk=notice.account_id or 0).first()
+    if account is None or notice.user is None or not notice.user.is_active:
+        return False
+    is_member = Membership.objects.filter(account=account, user=notice.user).exists()
+    is_theirs = notice.user.email == notice.recipient
+    return is_member and is_theirs and account.is_outside(notice.recipient)
+
+
+def _email_settings(notice: Notice, now: datetime) -> dict[str, Any]:
+    return {"email_url": absolute(reverse("settings_email"))}
 
 
 def _pass_runs(notice: Notice, now: datetime) -> bool:
@@ -70,6 +93,8 @@ register(
     Kind(name="due_at_once", app=APP, still_owed=_must_act, values=_setup_link),
     Kind(name="reminder_12h", app=APP, still_owed=_must_act, values=_setup_link),
     Kind(name="reminder_1h", app=APP, still_owed=_must_act, values=_setup_link),
+    Kind(name="reminder_asked", app=APP, still_owed=_must_act, values=_asked_link),
+    Kind(name="advice_address", app=APP, still_owed=_still_outside, values=_email_settings),
     Kind(name="signed_out", app=APP, still_owed=_must_act, values=_setup_link),
     Kind(name="owner_requirement_on", app=APP),
     Kind(name="owner_requirement_off", app=APP),

@@ -34,6 +34,12 @@ class Policy(models.Model):
     )
     reminded_12h_at = models.DateTimeField(null=True, editable=False)
     reminded_1h_at = models.DateTimeField(null=True, editable=False)
+    reminder_asked_at = models.DateTimeField(
+        null=True, editable=False, help_text="When an owner last had everybody reminded."
+    )
+    reminder_owed_at = models.DateTimeField(
+        null=True, editable=False, help_text="Which such wish the mails were last owed for."
+    )
     swept_at = models.DateTimeField(
         null=True, editable=False, help_text="When the sessions of the overdue were ended."
     )

@@ -1,8 +1,8 @@
 """An account's requirement as its admin page and the preview show it."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
@@ -12,13 +12,14 @@ from django.urls import reverse
 from accounts import letters, mail
 from accounts.models import Account, Notice, User
 from accounts.reach import open_invitations
-from enforcement import notices, policies, report
+from enforcement import advice, notices, policies, report, roster
 from enforcement.models import Policy
 from enforcement.notices import Outcome
 from enforcement.report import Row
+from enforcement.roster import Asked, Counts
 
-PER_PAGE = 200
-NAMED = 50  # addresses listed by name; the rest is a number and a link
+PER_PAGE = 100
+NAMED = 50  # rows listed by name; the rest is a number and a link
 WORDS = {
     Outcome.MUST_ACT: "must act",
     Outcome.ON_PASS: "on a pass",
@@ -34,15 +35,23 @@ class Count:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """Every active member, counted; one outcome, or all, to leaf through."""
+    """Every active member, counted; those asked for, to leaf through."""
 
     counts: list[Count]
     total: int
     flagged: int
-    shown: str
+    mail_fails: int
+    outside: int
+    asked: Asked
+    found: int
     page: Page[Row]
+    after: roster.Aftermath | None
+
+    @property
+    def must_act(self) -> int:
+        return next(each.number for each in self.counts if each.outcome == Outcome.MUST_ACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +62,20 @@ class Told:
     sent: int
     waiting: int
     failed: int
-    not_reached: list[Notice]
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """A mail as it will be sent, and to how many."""
+
+    outcome: str
+    title: str
+    number: int
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What switching on would do at this instant."""
 
@@ -64,29 +83,40 @@ class Preview:
     deadline: datetime
     deadline_told: str
     open_invitations: int
-    mail_subject: str
-    mail_text: str
+    mails: list[Sample]
+    to_advise: int
+    own: Row | None  # where the viewer stands, if a member
 
 
-def members(account: Account, *, shown: str, page: str, now: datetime) -> Members:
-    """Return where the members stand: two queries, whatever their number."""
-    rows = list(report.rows(account, now=now))
-    found = Counter(row.outcome for row in rows)
-    shown = shown if shown in {*Outcome, "flagged"} else ""
-    kept = [row for row in rows if _is_shown(row, shown)]
+def members(
+    account: Account, *, asked: Asked, page: str, policy: Policy | None, now: datetime
+) -> Members:
+    """Return where the members stand: a few queries, whatever their number."""
+    found = roster.counts(account, now=now)
+    is_over = policy is not None and policy.deadline <= now
+    leaf = _leaf(account, asked, page=page, policy=policy, now=now)
     return Members(
-        counts=[Count(str(each), words, found[each]) for each, words in WORDS.items()],
-        total=len(rows),
-        flagged=sum(_is_shown(row, "flagged") for row in rows),
-        shown=shown,
-        page=Paginator(kept, PER_PAGE).get_page(page),
+        counts=[Count(str(each), words, found.by_outcome[each]) for each, words in WORDS.items()],
+        total=found.total,
+        flagged=found.flagged,
+        mail_fails=found.mail_fails,
+        outside=found.outside,
+        asked=asked,
+        found=leaf.paginator.count,
+        page=leaf,
+        after=roster.aftermath(policy, account, now=now) if policy and is_over else None,
     )
 
 
-def _is_shown(row: Row, shown: str) -> bool:
-    if shown == "flagged":
-        return row.mail_fails or row.is_outside
-    return not shown or row.outcome == shown
+def _leaf(
+    account: Account, asked: Asked, *, page: str, policy: Policy | None, now: datetime
+) -> Page[Row]:
+    """Return one page of rows; only its people are read."""
+    narrowed = roster.narrowed(account, asked, policy=policy, now=now)
+    keys: Page[Any] = Paginator(narrowed.values_list("pk", flat=True), PER_PAGE).get_page(page)
+    shown = roster.members(account).filter(pk__in=list(keys.object_list))
+    rows = list(report.rows(account, now=now, members=shown))
+    return Page(rows, keys.number, keys.paginator)
 
 
 def told(policy: Policy) -> Told:
@@ -97,13 +127,11 @@ def told(policy: Policy) -> Told:
         kind__in=set(notices.MAIL_OF.values()),
     )
     states = dict(mails.order_by().values_list("state").annotate(models.Count("pk")))
-    open_states = [Notice.State.OWED, Notice.State.FAILED]
     return Told(
         is_announced=policy.announced_at is not None,
         sent=states.get(Notice.State.SENT, 0),
         waiting=states.get(Notice.State.OWED, 0),
         failed=states.get(Notice.State.FAILED, 0),
-        not_reached=list(mails.filter(state__in=open_states).order_by("state", "pk")[:NAMED]),
     )
 
 
@@ -113,27 +141,46 @@ def past_periods(account: Account) -> list[Policy]:
 
 
 def preview(account: Account, *, viewer: User, now: datetime) -> Preview:
-    """Return the deadline and the mail as if ``viewer`` switched the requirement on now."""
+    """Return what it would be like if ``viewer`` switched the requirement on now."""
     policy = Policy(
         account=account,
         starts_at=now,
         deadline=now + settings.TWO_FACTOR_GRACE,
         started_by=viewer,
     )
-    subject, text = _mail(policy, viewer, now=now)
+    counted = roster.counts(account, now=now)
     return Preview(
         at=now,
         deadline=policy.deadline,
         deadline_told=told_to(viewer, policy.deadline),
         open_invitations=open_invitations(account).count(),
-        mail_subject=subject,
-        mail_text=text,
+        mails=[_sample(policy, viewer, name, counted, now=now) for name in TITLES],
+        to_advise=advice.number_to_advise(account, now=now),
+        own=own_row(account, viewer, now=now),
     )
 
 
-def _mail(policy: Policy, viewer: User, *, now: datetime) -> tuple[str, str]:
-    """Return the real mail to whoever must act, with no link in it that would prove a mailbox."""
-    name = notices.MAIL_OF[Outcome.MUST_ACT]
+def own_row(account: Account, viewer: User, *, now: datetime) -> Row | None:
+    mine = roster.members(account).filter(user=viewer)
+    return next(report.rows(account, now=now, members=mine), None)
+
+
+TITLES = {
+    "requirement_must_act": "To whoever must act",
+    "requirement_ready": "To whoever is ready",
+    "requirement_exempt": "To whoever is exempt through SSO",
+}
+
+
+def _sample(policy: Policy, viewer: User, name: str, counted: Counts, *, now: datetime) -> Sample:
+    outcomes = [each for each, mailed in notices.MAIL_OF.items() if mailed == name]
+    subject, text = _mail(policy, viewer, name, now=now)
+    number = sum(counted.by_outcome[each] for each in outcomes)
+    return Sample(str(outcomes[-1]), TITLES[name], number, subject, text)
+
+
+def _mail(policy: Policy, viewer: User, name: str, *, now: datetime) -> tuple[str, str]:
+    """Return a mail as it will be sent, with no link in it that would prove a mailbox."""
     kind = next(kind for kind in mail.registered() if kind.name == name)
     link = letters.absolute(reverse("setup_link", args=["your-own-link"]))
     notice = mail.prepared(

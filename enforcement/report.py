@@ -2,26 +2,40 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import QuerySet
 
 from accounts.models import Account, Membership, User
-from enforcement import policies
-from enforcement.decision import Obligation, decide
+from enforcement import policies, roster
+from enforcement.decision import Obligation, Step, decide
 from enforcement.models import Policy
 from enforcement.notices import Outcome, outcome_of
-from enforcement.standing import standings
+from enforcement.standing import Facts, facts, standing_of
+
+CHUNK = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One member: where the person stands, what must be done, and what stands in the way."""
+    """One member: where the person stands, why, and what stands in the way."""
 
     membership: Membership
     outcome: Outcome
+    reason: str
+    reason_at: datetime | None  # the instant that the reason's words end with
     obligation: Obligation
     has_device: bool
+    methods: tuple[str, ...]
+    codes_left: int
     mail_fails: bool
     is_outside: bool
+    was_signed_out: bool
+
+    @property
+    def user(self) -> User:
+        return self.membership.user
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +72,115 @@ class ShownPolicy:
     is_over: bool
 
 
-def rows(account: Account, *, now: datetime) -> Iterator[Row]:
-    """Yield every active member with the decision about the person at ``now``."""
-    memberships = account.memberships.active().select_related("user").order_by("user__email")
-    people = {
-        person.pk: standing
-        for person, standing in standings(User.objects.filter(memberships__account=account))
-    }
-    for membership in memberships:
-        standing = people.get(membership.user_id)
-        if standing is None:
-            continue  # joined since the facts were read
-        yield Row(
-            membership=membership,
-            outcome=outcome_of(standing, now=now),
-            obligation=decide(standing, now=now),
-            has_device=standing.has_device and standing.pass_until is None,
-            mail_fails=membership.user.mail_failed_at is not None,
-            is_outside=account.is_outside(membership.user.email),
-        )
+def rows(
+    account: Account, *, now: datetime, members: QuerySet[Membership] | None = None
+) -> Iterator[Row]:
+    """Yield every active member, or those of ``members``, with the decision at ``now``.
+
+    One query, read a chunk at a time: the memory taken does not grow with the members.
+    """
+    policy = policies.current(account)
+    found = roster.members(account) if members is None else members
+    known = roster.with_facts(found, policy).annotate(**facts("user__"))
+    return (_row(each, account, policy, now=now) for each in known.iterator(chunk_size=CHUNK))
+
+
+def _row(found: Any, account: Account, policy: Policy | None, *, now: datetime) -> Row:
+    person: User = found.user
+    known = Facts(bool(found.fact_has_device), found.fact_due_at, bool(found.fact_pass_ran_out))
+    standing = standing_of(person, known)
+    outcome, obligation = outcome_of(standing, now=now), decide(standing, now=now)
+    was_signed_out = bool(getattr(found, "fact_signed_out", False))
+    reason, at = _reason(found, outcome, obligation, policy, was_signed_out=was_signed_out)
+    methods = [("app", found.fact_has_app), ("text", found.fact_has_phone)]
+    return Row(
+        membership=found,
+        outcome=outcome,
+        reason=reason,
+        reason_at=at,
+        obligation=obligation,
+        has_device=standing.has_device and standing.pass_until is None,
+        methods=tuple(method for method, is_there in methods if is_there),
+        codes_left=found.fact_codes_left,
+        mail_fails=person.mail_failed_at is not None,
+        is_outside=account.is_outside(person.email),
+        was_signed_out=was_signed_out,
+    )
+
+
+def _reason(
+    membership: Membership,
+    outcome: Outcome,
+    obligation: Obligation,
+    policy: Policy | None,
+    *,
+    was_signed_out: bool,
+) -> tuple[str, datetime | None]:
+    """Return why the outcome is what it is, and the instant that belongs at its end."""
+    person, step = membership.user, obligation.step
+    if outcome is Outcome.ON_PASS:
+        return "has a pass until", obligation.until
+    if outcome is Outcome.READY:
+        is_back = policy is not None and _is_since(policy.deadline, person.enrolled_at)
+        return "came back and set up" if is_back else "has set up", person.enrolled_at
+    if outcome is Outcome.EXEMPT:
+        return "comes in through SSO", None
+    if step is Step.PASS_ENDED:
+        return "had a pass until", obligation.until
+    if was_signed_out:
+        return "was signed out at the deadline, and is not back yet", None
+    if step is Step.ENROL_SOON:
+        return "has not set up yet; has until", obligation.until
+    if step is Step.ENROL_NOW:
+        return _why_due(membership, obligation, policy)
+    return "has not set up yet", None
+
+
+def _is_since(instant: datetime, at: datetime | None) -> bool:
+    return at is not None and at >= instant
+
+
+def _why_due(
+    membership: Membership, obligation: Obligation, policy: Policy | None
+) -> tuple[str, datetime | None]:
+    if policy is not None and membership.joined_at > policy.starts_at:
+        return "joined after the requirement began, and sets up first; since", membership.joined_at
+    if membership.user.is_bound_staff:
+        return "is support staff, who always set up first", None
+    return "has not set up, and sets up at the next sign-in; due since", obligation.until
+
+
+# As a file, or printed
+
+COLUMNS = (
+    "email", "name", "role", "outcome", "step", "until", "no_working_email", "outside_domains",
+    "reason", "method", "backup_codes_left", "set_up_at", "joined_at", "signed_out_at_deadline",
+)  # fmt: skip
+
+
+def told(row: Row) -> tuple[Any, ...]:
+    """Return ``row`` under ``COLUMNS``: the same in the file, for a program and on the page."""
+    person = row.user
+    return (
+        person.email,
+        person.name,
+        row.membership.role,
+        str(row.outcome),
+        row.obligation.step.value,
+        _instant(row.obligation.until),
+        row.mail_fails,
+        row.is_outside,
+        f"{row.reason} {_instant(row.reason_at)}".strip(),
+        " and ".join(row.methods),
+        row.codes_left,
+        _instant(person.enrolled_at),
+        _instant(row.membership.joined_at),
+        row.was_signed_out,
+    )
+
+
+def _instant(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat() if at else ""
 
 
 def shown_policy(account: Account, *, now: datetime) -> ShownPolicy | None:

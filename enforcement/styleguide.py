@@ -60,6 +60,7 @@ def sample_context(*, now: datetime) -> dict[str, Any]:
         "trouble": "the text service refused us.",
         "addresses": ["ben@northwind.example"],
         "names": ["Ben", "Chloe"],
+        "domains": ["northwind.example"],
         "must_act": 4,
         "ready": 2,
         "done": 4,
@@ -91,8 +92,17 @@ def sample_mail(kind: Kind, *, now: datetime) -> EmailMultiAlternatives:
     )
     notice.pk = 0
     here = letters.absolute("/styleguide/mail/")
-    links = dict.fromkeys(("setup_url", "url", "revoke_url", "account_url", "not_me_url"), here)
-    made_up = {**links, "code": "012345", "person_name": "Ada"}
+    links = dict.fromkeys(
+        ("setup_url", "url", "revoke_url", "account_url", "not_me_url", "email_url"), here
+    )
+    until = letters.told_in(now + HOUR, letters.zone_of(None))
+    made_up = {
+        **links,
+        "code": "012345",
+        "person_name": "Ada",
+        "is_ahead": True,
+        "until_told": until,
+    }
     return letters.build(notice, replace(kind, values=lambda *_: made_up), now=now)
 
 

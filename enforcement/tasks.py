@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import alarms, audit, passwords, seals, sessions, throttle
 from accounts.clock import is_trustworthy
-from enforcement import logouts, notices
+from enforcement import logouts, notices, reminding
 from twofactor import housekeeping
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,7 @@ WORK: tuple[Callable[..., object], ...] = (
     logouts.settle_passes,
     notices.announce,
     notices.remind,
+    reminding.owe_asked,
     notices.warn_of_passes,
     alarms.look,
 )

@@ -3,11 +3,21 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.db.models import (
+    BooleanField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
-from twofactor.models import SMSDevice, TOTPDevice
+from twofactor.models import BackupCode, SMSDevice, TOTPDevice
 
 SETUP_LIFE = timedelta(minutes=30)
 
@@ -18,9 +28,24 @@ def device_exists(person: Any) -> Combinable:
     ``person`` is an ``OuterRef`` to the key of a person. Whether a pass has set the device aside
     is another fact, read from the person's row.
     """
-    either = Q(Exists(_confirmed(TOTPDevice, person))) | Q(Exists(_confirmed(SMSDevice, person)))
+    either = Q(app_exists(person)) | Q(phone_exists(person))
     # Without the wrapper the two can stand in a filter, but not among the selected columns.
     return ExpressionWrapper(either, output_field=BooleanField())
+
+
+def app_exists(person: Any) -> Exists:
+    return Exists(_confirmed(TOTPDevice, person))
+
+
+def phone_exists(person: Any) -> Exists:
+    return Exists(_confirmed(SMSDevice, person))
+
+
+def codes_left_of(person: Any) -> Combinable:
+    """Return how many backup codes are left, for querysets; a number is all that others learn."""
+    unused = BackupCode.objects.filter(code_set__user=person, used_at=None)
+    counted = unused.order_by().values("code_set").annotate(number=Count("pk"))
+    return Coalesce(Subquery(counted.values("number")[:1]), 0)
 
 
 def _confirmed(model: type[TOTPDevice | SMSDevice], person: Any) -> QuerySet[Any]:

@@ -30,7 +30,7 @@ from accounts import (
 from accounts.alarms import Alarm
 from accounts.mail import Kind
 from accounts.models import Account, Membership, Notice, Role, User
-from enforcement import joining, leaving, notices, passes, policies, switching
+from enforcement import advice, joining, leaving, notices, passes, policies, reminding, switching
 from enforcement.logouts import end_overdue_sessions
 from tests.enforcement.kit import DAY, HOUR, MINUTE, MS, sign_in
 from tests.factories import make_user
@@ -141,6 +141,10 @@ def the_requirement(account: Account, owner: User, ada: User, clock: Clock) -> N
             passes.revoke_pass(user=lost, actor=owner, now=clock.now)
     assert passes.settle_pass(user=lost, now=clock.now + DAY)
     objections.act(Notice.objects.get(kind="pass_asked"), now=clock.now)
+    reminding.remind_now(account=account, actor=owner, now=clock.now)
+    reminding.owe_asked(now=clock.now)
+    Account.objects.filter(pk=account.pk).update(email_domains=["work.example"])
+    advice.advise(account=account, actor=owner, now=clock.now)
     notices.remind(now=policy.deadline - 12 * HOUR)
     notices.remind(now=policy.deadline - HOUR)
     sign_in(owner)

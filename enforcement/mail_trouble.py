@@ -1,0 +1,75 @@
+"""Mails of an account that did not arrive: shown by member, and sent again on an owner's click."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from accounts import audit, mail
+from accounts.audit import Event
+from accounts.audit_words import words_of
+from accounts.models import Account, Notice, User
+
+SHOWN = 100
+
+
+class NotFailed(Exception):
+    """The mail is under way again already, or was no longer needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One mail that did not arrive."""
+
+    pk: int
+    recipient: str
+    what: str
+    error: str
+    tries: int
+    created_at: datetime
+
+
+def of(account: Account, *, now: datetime) -> list[Failed]:
+    """Return the mails that failed, the newest first, to people who still belong to it."""
+    found = _failed(account, now=now).order_by("-pk")[:SHOWN]
+    return [
+        Failed(one.pk, one.recipient, words_of(one.kind), one.error, one.tries, one.created_at)
+        for one in found
+    ]
+
+
+def _failed(account: Account, *, now: datetime) -> QuerySet[Notice]:
+    private = [kind.name for kind in mail.registered() if kind.is_private]
+    in_time = Q(drop_at=None) | Q(drop_at__gt=now)
+    theirs = Q(user__memberships__account=account, user__is_active=True)
+    failed = Notice.objects.filter(
+        in_time, theirs, account_id=account.pk, state=Notice.State.FAILED
+    )
+    return failed.exclude(kind__in=private)
+
+
+@transaction.atomic
+def send_again(*, account: Account, pk: int, actor: User, now: datetime) -> Notice:
+    """Owe a mail of ``account`` once more, from now.
+
+    :raises accounts.models.Notice.DoesNotExist: for a mail that owners see nothing of.
+    :raises NotFailed: if it has not failed, or has been sent again already.
+    """
+    private = [kind.name for kind in mail.registered() if kind.is_private]
+    locked = Notice.objects.select_for_update().exclude(kind__in=private)
+    found = locked.get(pk=pk, account_id=account.pk)
+    if found.state != Notice.State.FAILED:
+        raise NotFailed("This mail is on its way, or was sent, already.")
+    found.state, found.due_at, found.tries, found.error = Notice.State.OWED, now, 0, ""
+    found.save(update_fields=["state", "due_at", "tries", "error"])
+    audit.record(
+        Event.MAIL_SENT_AGAIN,
+        actor=actor,
+        subject=found.user,
+        account=account,
+        after={"mail": found.kind},
+        now=now,
+    )
+    transaction.on_commit(mail.wake, robust=True)
+    return found
