@@ -15,6 +15,7 @@ def main(name: str, size: int) -> int:
         guessing,
         model_check,
         outage,
+        previews,
         pumping,
         races,
     )
@@ -31,6 +32,7 @@ def main(name: str, size: int) -> int:
 
     runs: dict[str, Callable[[], str]] = {
         "histories": lambda: str(model_check.run(size)) + ": no difference",
+        "previews": lambda: previews.run(size),
         "one_code": lambda: with_cheap_codes(lambda: races.one_code_many_times(200, rounds=size)),
         "wrong_codes": lambda: with_cheap_codes(
             lambda: races.wrong_codes_at_once(200, rounds=size)

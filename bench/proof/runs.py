@@ -31,6 +31,17 @@ RUNS = (
         full=20_000,
     ),
     Run(
+        name="previews",
+        title="The preview against what then happens",
+        what=(
+            "Members made at random: roles, devices, passes, staff, bounces, other accounts. The "
+            "switch, 24 hours, the jobs.\nEach came out as the preview had said, and the "
+            "database's counts and filters agree with `decide`."
+        ),
+        database="sqlite",
+        full=1_000,
+    ),
+    Run(
         name="one_code",
         title="One code, 200 uses at once",
         what="PostgreSQL, a thread and a connection for each; app codes and backup codes in turn.",

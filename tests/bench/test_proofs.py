@@ -3,7 +3,7 @@
 import pytest
 
 from bench import people
-from bench.proof import guessing, outage, races
+from bench.proof import guessing, outage, previews, races
 
 
 @pytest.mark.postgres
@@ -42,3 +42,9 @@ def test_whoever_sets_up_while_the_overdue_are_signed_out_stays_in() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_nobody_gets_past_a_deadline_while_all_workers_are_dead() -> None:
     outage.workers_dead_across_a_deadline(9)
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db
+def test_each_member_comes_out_as_the_preview_had_said() -> None:
+    previews.run(30, each=10)
