@@ -39,6 +39,14 @@ def check_owner_remains(account: Account, *, without: User) -> None:
         raise LastOwner(account)
 
 
+def is_last_owner(user: User, account: Account) -> bool:
+    try:
+        check_owner_remains(account, without=user)
+    except LastOwner:
+        return True
+    return False
+
+
 def may_manage(actor: User, account: Account) -> bool:
     return Membership.objects.managers().filter(account=account, user=actor).exists()
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from accounts import memberships
 from accounts.models import Account, Invitation, User
 from accounts.signin import Pending, PendingStep
 from enforcement import visitor
@@ -45,10 +46,14 @@ def gate(request: HttpRequest) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An account that holds a sign-in up in set-up; one that is being joined can't be left."""
+    """An account that holds a sign-in up in set-up, and the way to leave it if there is one.
+
+    One that is being joined can't be left, and neither can one by its last owner.
+    """
 
     name: str
     leave_url: str = ""
+    is_owned_alone: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -60,7 +65,7 @@ def held_by(request: HttpRequest) -> list[Hold]:
     person: User | None = getattr(request, "pending_user", None)
     if pending is None or person is None or pending.step is not PendingStep.ENROL:
         return []
-    holds = [_hold(policy.account) for policy in binding_accounts(person)]
+    holds = [_hold(policy.account, person) for policy in binding_accounts(person)]
     if pending.invitation is None:
         return holds
     joining = Invitation.objects.open().filter(pk=pending.invitation, email=person.email)
@@ -68,8 +73,10 @@ def held_by(request: HttpRequest) -> list[Hold]:
     return holds + [Hold(invitation.account.name) for invitation in joining]
 
 
-def _hold(account: Account) -> Hold:
-    return Hold(account.name, reverse("account_leave", args=[account.slug]))
+def _hold(account: Account, person: User) -> Hold:
+    if memberships.is_last_owner(person, account):
+        return Hold(account.name, is_owned_alone=True)
+    return Hold(account.name, leave_url=reverse("account_leave", args=[account.slug]))
 
 
 def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:

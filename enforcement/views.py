@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts import memberships
 from accounts.forms import InviteForm
-from accounts.memberships import LastOwner, NotAllowed, check_owner_remains
+from accounts.memberships import LastOwner, NotAllowed
 from accounts.models import Membership, User
 from accounts.purposes import Purpose, serves
 from accounts.reach import membership_of, open_invitations, person_of
@@ -88,16 +89,11 @@ def account_leave(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect("account_leave", slug)
         messages.success(request, f"You have left {membership.account}.")
         return HttpResponseRedirect(reverse("continue" if is_half_way(request) else "home"))
-    context = {"account": membership.account, "is_last_owner": _is_last_owner(membership)}
+    context = {
+        "account": membership.account,
+        "is_last_owner": memberships.is_last_owner(membership.user, membership.account),
+    }
     return render(request, "accounts/account_leave.html", context)
-
-
-def _is_last_owner(membership: Membership) -> bool:
-    try:
-        check_owner_remains(membership.account, without=membership.user)
-    except LastOwner:
-        return True
-    return False
 
 
 def is_half_way(request: HttpRequest) -> bool:
