@@ -27,7 +27,7 @@ def populate(*, people: int, members: int, sessions_each: int = 0) -> Account:
     """Store people with sessions; the first ``members`` belong to the account that is returned."""
     now = timezone.now()
     account = Account.objects.create(
-        slug=f"crowd-{now.timestamp()}", name="C", plan=Plan.ENTERPRISE
+        slug=f"crowd-{now:%Y%m%d%H%M%S%f}", name="C", plan=Plan.ENTERPRISE
     )
     start = User.objects.count()
     crowd = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from bench import audit_rows, codes, crowds
+from bench import audit_rows, codes, crowds, owners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ MEASUREMENTS: tuple[Callable[[], Finding], ...] = (
     lambda: Finding(**crowds.forced_logout(people=10_000, sessions=100_000), least=20),
     lambda: Finding(**crowds.announcement(members=10_000)),
     lambda: Finding(**crowds.deadline_scan(periods=100_000, due=1_000), least=20),
+    lambda: Finding(**owners.page(members=100_000)),
     lambda: Finding(**codes.backup_code_try(), least=5),
     lambda: Finding(**codes.app_step()),
 )

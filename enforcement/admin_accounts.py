@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
+from accounts.audit_words import told_at
 from accounts.models import Account, User
 from accounts.purposes import Fresh
 from accounts.reach import person_of
@@ -28,6 +29,7 @@ from enforcement.models import Policy
 class AccountAdmin(ScopedAdmin):
     form = AccountForm
     change_form_template = "enforcement/admin/account.html"
+    change_list_template = "enforcement/admin/accounts.html"
     list_display = ("name", "slug", "plan", "requirement")
     list_filter = ("plan",)
     lookups = frozenset({"plan", "plan__exact"})
@@ -68,11 +70,16 @@ class AccountAdmin(ScopedAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         domains = "email_domains" if is_support(request) else "domains"
-        return ["name", "slug", "plan", domains, "created_at"]
+        return ["name", "slug", "plan", domains, "created"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         free = self.FOR_SUPPORT if is_support(request) else self.FOR_OWNERS
         return [name for name in self.get_fields(request, obj) if name not in free]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"title": "Accounts", **(extra_context or {})}
+        answer: HttpResponse = super().changelist_view(request, context)
+        return answer
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
@@ -119,6 +126,10 @@ class AccountAdmin(ScopedAdmin):
     def _pressed(self, request: HttpRequest, object_id: int, act: admin_owner.Act) -> HttpResponse:
         account: Account = self.found(request, str(object_id))
         return admin_owner.press(request, account, act, now=timezone.now())
+
+    @admin.display(description="created")
+    def created(self, account: Account) -> str:
+        return told_at(account.created_at)
 
     @admin.display(description="email domains")
     def domains(self, account: Account) -> str:

@@ -18,7 +18,6 @@ from enforcement.notices import Outcome
 from enforcement.report import Row
 from enforcement.roster import Asked, Counts
 
-PER_PAGE = 100
 NAMED = 50  # rows listed by name; the rest is a number and a link
 WORDS = {
     Outcome.MUST_ACT: "must act",
@@ -113,7 +112,9 @@ def _leaf(
 ) -> Page[Row]:
     """Return one page of rows; only its people are read."""
     narrowed = roster.narrowed(account, asked, policy=policy, now=now)
-    keys: Page[Any] = Paginator(narrowed.values_list("pk", flat=True), PER_PAGE).get_page(page)
+    keys: Page[Any] = Paginator(narrowed.values_list("pk", flat=True), report.PER_PAGE).get_page(
+        page
+    )
     shown = roster.members(account).filter(pk__in=list(keys.object_list))
     rows = list(report.rows(account, now=now, members=shown))
     return Page(rows, keys.number, keys.paginator)

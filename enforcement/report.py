@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 
 from accounts.models import Account, Membership, User
@@ -15,6 +16,7 @@ from enforcement.notices import Outcome, outcome_of
 from enforcement.standing import Facts, facts, standing_of
 
 CHUNK = 500
+PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,10 +192,18 @@ def shown_policy(account: Account, *, now: datetime) -> ShownPolicy | None:
     return ShownPolicy(policy, policy.deadline, is_over=policy.deadline <= now)
 
 
-def members_for(viewer: Membership, *, now: datetime) -> list[Member]:
-    """Return the members as ``viewer`` may see them: only managers see who is ready."""
-    is_required = policies.current(viewer.account) is not None
-    return [_member(row, viewer, is_required=is_required) for row in rows(viewer.account, now=now)]
+def members_for(viewer: Membership, *, page: str = "", q: str = "", now: datetime) -> Page[Member]:
+    """Return a page of the members as ``viewer`` may see them; only managers see who is ready."""
+    account, policy = viewer.account, policies.current(viewer.account)
+    found = roster.narrowed(account, roster.asked_of({"q": q}), policy=policy, now=now)
+    keys: Page[Any] = Paginator(found.values_list("pk", flat=True), PER_PAGE).get_page(page)
+    shown = roster.members(account).filter(pk__in=list(keys.object_list))
+    is_required = policy is not None
+    members = [
+        _member(row, viewer, is_required=is_required)
+        for row in rows(account, now=now, members=shown)
+    ]
+    return Page(members, keys.number, keys.paginator)
 
 
 def _member(row: Row, viewer: Membership, *, is_required: bool) -> Member:

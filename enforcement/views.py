@@ -42,7 +42,13 @@ def account(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "account": membership.account,
         "membership": membership,
-        "members": report.members_for(membership, now=now),
+        "members": report.members_for(
+            membership,
+            page=request.GET.get("page", ""),
+            q=request.GET.get("q", "") if membership.is_manager else "",
+            now=now,
+        ),
+        "q": request.GET.get("q", "") if membership.is_manager else "",
         "policy": report.shown_policy(membership.account, now=now),
         "admin_url": _admin_url(membership),
         "roles": form.roles,

@@ -21,7 +21,7 @@ from accounts.models import Account, Membership, Role, User
 from bench import people
 from bench.proof.oracle import Answer, Leads
 from bench.proof.product_world import ProductWorld, page
-from enforcement import passes, policies, report, roster, tasks
+from enforcement import passes, policies, progress, report, roster, tasks
 from enforcement.middleware import GateMiddleware
 from enforcement.notices import Outcome
 from enforcement.roster import Asked
@@ -201,6 +201,8 @@ def agree(account: Account, *, now: datetime) -> dict[int, Outcome]:
         meant = {key for key, each in decided.items() if each is outcome}
         if listed != meant or counted.by_outcome[outcome] != len(meant):
             raise Wrong(f"{outcome}: {listed} listed, {meant} decided, {counted}")
+    if policy and progress.chart(policy, now=now).last.numbers != dict(counted.by_outcome):
+        raise Wrong(f"chart: {progress.chart(policy, now=now).last}, {counted}")
     outside = sum(row.is_outside for row in rows)
     if (counted.outside, counted.mail_fails) != (outside, sum(row.mail_fails for row in rows)):
         raise Wrong(f"flags: {counted}")

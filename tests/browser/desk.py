@@ -26,7 +26,7 @@ def switch_on(owner: Person, account: str) -> None:
     open_account(owner, account)
     owner.look(owner.page, "admin-account")
     owner.follow("Preview and switch on…")
-    owner.see("The mail to whoever must act", "Deadline, if switched on now")
+    owner.see("The mails, as they will be sent", "Deadline, if switched on now")
     owner.look(owner.page, "admin-requirement")
     owner.press("Require it from now on")
     owner.see(f"{account} requires two-factor authentication.")
@@ -66,3 +66,22 @@ def first_sign_in(staff: Person) -> None:
     staff.prove_mailbox()
     staff.set_up_app()
     staff.is_at("/")
+
+
+def look_at_the_account(owner: Person) -> None:
+    """Look at all that an owner's page can show: figures, filters, a narrowed list, a reminder."""
+    owner.page.get_by_text("The figures as a table").click()
+    owner.page.get_by_text("Search and filter").click()
+    owner.look(owner.page, "admin-account-figures")
+    owner.page.locator("#narrow-outcome").select_option("must_act")
+    owner.press("Show")
+    owner.see("fit.")
+    owner.look(owner.page, "admin-account-narrowed")
+    owner.press("Remind them now")
+    owner.see("a reminder is on its way")
+    owner.press("Remind them now")
+    owner.see("Nobody was mailed: the last reminder went out")
+    owner.look(owner.page, "admin-account-reminded")
+    with owner.page.expect_download() as taken:
+        owner.press("CSV file")
+    assert owner.email in taken.value.path().read_text()

@@ -71,6 +71,7 @@ def test_every_page_of_the_story_is_sound(
     owner.look(owner.page, "account-owner")
     chloe.give_password()
     desk.switch_on(owner, account)
+    desk.look_at_the_account(owner)
     owner.open(f"/accounts/{slug}/")
     owner.look(owner.page, "account-owner-required")
 

@@ -144,3 +144,17 @@ def test_pages_ask_for_nothing_that_the_browser_forbids(owner: User, northwind: 
         assert answer.status_code == 200, path
         assert not re.findall(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", page), path
         assert "default-src 'self'" in answer["Content-Security-Policy"]
+
+
+def test_the_pages_speak_of_desk_and_accounts_and_tell_times_with_their_zone(
+    owner: User, northwind: Account
+) -> None:
+    client = owner_browser(owner)
+    listed = text_of(client.get("/admin/accounts/account/"))
+    assert "Desk \u203a Accounts" in listed
+    assert "Select account" not in listed
+    assert "Home" not in listed
+    page = text_of(client.get(account_page(northwind)))
+    assert "Desk \u203a Accounts \u203a Northwind" in page
+    assert "Created: Wed 25 Nov 2026, 09:30:10 UTC" in page
+    assert not re.search(r"\d [ap]\.m\.", page)
