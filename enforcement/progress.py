@@ -21,7 +21,7 @@ AFTER = 3  # how many windows the chart goes on after the deadline
 WIDTH, HEIGHT = 720, 240
 # From the ground up: the protected below, whoever is still to act on top.
 BANDS = (Outcome.READY, Outcome.EXEMPT, Outcome.ON_PASS, Outcome.MUST_ACT)
-NEVER = STEPS + 1
+NEVER = 10 * STEPS  # beyond every point
 
 
 @dataclass(frozen=True, slots=True)
