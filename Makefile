@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export ARGS ONLY SKIP PORT
 
-.PHONY: run test lint bench proof lock clean
+.PHONY: run test lint bench proof pictures lock clean
 .DEFAULT_GOAL := run
 
 run:
@@ -21,6 +21,9 @@ bench:
 
 proof:
 	@$(PYTHON) deploy/prepare.py test && exec $(BIN)/python -m bench.proof $(ARGS)
+
+pictures:
+	@$(PYTHON) deploy/prepare.py test && exec $(BIN)/python -m deploy.pictures $(ARGS)
 
 lock:
 	@$(PYTHON) deploy/prepare.py lint
