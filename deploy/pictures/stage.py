@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import django
@@ -77,9 +76,11 @@ def set_up(person: User, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def announce(account: Account, owner: User, *, now: datetime) -> None:
+def announce(account: Account, members: list[User], *, now: datetime) -> None:
     """Switch on and mail at once, before the product's own worker can see that it is owed."""
-    policies.switch_on(account=account, actor=owner, now=now)
+    for person in members[19:]:
+        sign_in(person, verified=False, now=now)
+    policies.switch_on(account=account, actor=members[0], now=now)
     tasks.carry_out(now=now)
     while delivery.send_due(now=now):
         pass
@@ -113,8 +114,6 @@ def after(now: datetime) -> None:
     if policy is None:
         raise RuntimeError("The window is not there.")
     with_app(members[0], now=policy.starts_at + HOUR)
-    for person in members[19:25]:
-        at(policy.starts_at, partial(sign_in, person, verified=False, now=policy.starts_at))
     at(policy.deadline, lambda: tasks.carry_out(now=policy.deadline))
     for number, person in enumerate(members[19:22]):
         set_up(person, now=policy.deadline + (1 + number) * HOUR)
@@ -126,7 +125,7 @@ def _window(slug: str, *, now: datetime, since: timedelta) -> tuple[Account, lis
     start = now - since
     for person in members[1:4]:
         set_up(person, now=start - HOUR)
-    at(start, lambda: announce(account, members[0], now=start))
+    at(start, lambda: announce(account, members, now=start))
     for number, person in enumerate(members[4:19]):
         moment = start + (0.5 + number * number / 18) * HOUR
         if moment < now:
