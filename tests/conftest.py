@@ -15,6 +15,7 @@ import re
 from typing import Any
 
 import pytest
+from _pytest.nodeid import NodeId
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
@@ -41,6 +42,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
+    if config.getoption("loadgroup", default=False):
+        for item in items:
+            name_group(item)
+
+
+def name_group(item: pytest.Item) -> None:
+    """Say in the name of ``item`` which group it belongs to: xdist reads it there.
+
+    xdist 3.8 writes it itself, but to a field that pytest 9.2 no longer reads: unnoticed, each
+    process would start all that a group shares (pytest-xdist#1386).
+    """
+    groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
+    if groups:
+        item._id = NodeId.parse(f"{item.nodeid}@{'_'.join(groups)}")
 
 
 @pytest.fixture(scope="session", autouse=True)
