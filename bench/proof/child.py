@@ -18,6 +18,7 @@ def main(name: str, size: int) -> int:
         previews,
         pumping,
         races,
+        single_use,
     )
 
     def told(found: dict[str, Any]) -> str:
@@ -33,7 +34,8 @@ def main(name: str, size: int) -> int:
     runs: dict[str, Callable[[], str]] = {
         "histories": lambda: str(model_check.run(size)) + ": no difference",
         "previews": lambda: previews.run(size),
-        "one_code": lambda: with_cheap_codes(lambda: races.one_code_many_times(200, rounds=size)),
+        "single_use": lambda: single_use.run_all(uses=200, rounds=size),
+        "single_use_sqlite": lambda: single_use.run_all(uses=40, rounds=size),
         "wrong_codes": lambda: with_cheap_codes(
             lambda: races.wrong_codes_at_once(200, rounds=size)
         ),

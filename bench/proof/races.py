@@ -19,7 +19,6 @@ from accounts.models import AddressFailure, AuditEvent, User
 from bench import people
 from enforcement import logouts, policies
 from enforcement.models import Policy
-from twofactor import backup_codes
 from twofactor.models import CodeFailure, TOTPDevice
 from twofactor.redeem import CodeRejected, Kind, TooMany, Try, redeemed
 
@@ -55,28 +54,6 @@ def _redeem(given: Try) -> str:
             return "accepted"
     except (CodeRejected, TooMany):
         return "refused"
-
-
-def one_code_many_times(uses: int, *, rounds: int) -> str:
-    """Use one code ``uses`` times at the same instant; exactly one may be accepted.
-
-    :raises Lost: if none or several were, or anything else came out.
-    """
-    for number in range(rounds):
-        now = timezone.now()
-        person = people.make_person()
-        secret = people.enrol(person, now=now - timedelta(hours=1))
-        kind = (Kind.APP, Kind.BACKUP)[number % 2]
-        code = people.app_code(secret, now=now)
-        if kind is Kind.BACKUP:
-            code = backup_codes.replace_codes(person, now=now)[0]
-        given = Try(user_id=person.pk, kind=kind, code=code, attempt="a", address=people.ADDRESS)
-        found = at_once([lambda given=given: _redeem(given)] * uses)  # type: ignore[misc]
-        if found != {"accepted": 1, "refused": uses - 1}:
-            raise Lost(f"Round {number}, {kind}: {dict(found)}")
-        CodeFailure.objects.all().delete()
-        AddressFailure.objects.all().delete()
-    return f"{rounds} rounds of {uses} simultaneous uses of one code: one accepted in each"
 
 
 def wrong_codes_at_once(tries: int, *, rounds: int, allowed: int = 5) -> str:

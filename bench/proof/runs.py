@@ -42,10 +42,22 @@ RUNS = (
         full=1_000,
     ),
     Run(
-        name="one_code",
-        title="One code, 200 uses at once",
-        what="PostgreSQL, a thread and a connection for each; app codes and backup codes in turn.",
+        name="single_use",
+        title="What may happen once, 200 times at once",
+        what=(
+            "PostgreSQL, four processes of 50 threads, each post through the product's whole "
+            "stack. Codes of the app,\nof texts and of paper, invitations, reset links, passes, "
+            "switches, asking for a text, wrong codes.\nEach happens once, and nobody is answered "
+            "with an error."
+        ),
         database="postgres",
+        full=50,
+    ),
+    Run(
+        name="single_use_sqlite",
+        title="What may happen once, 40 times at once on SQLite",
+        what="The same in a file, by four processes of ten threads.",
+        database="sqlite",
         full=50,
     ),
     Run(

@@ -8,13 +8,6 @@ from bench.proof import guessing, outage, previews, races
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_one_code_used_many_times_at_once_is_accepted_once() -> None:
-    with people.cheap_backup_codes():
-        races.one_code_many_times(20, rounds=2)
-
-
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
 def test_of_many_wrong_codes_at_once_five_are_evaluated() -> None:
     with people.cheap_backup_codes():
         races.wrong_codes_at_once(20, rounds=1)

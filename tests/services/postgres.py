@@ -14,7 +14,7 @@ from tests.services.processes import as_user
 # Nothing here outlives the run, so nothing needs to reach the disk.
 OPTIONS = (
     "-c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off "
-    "-c max_connections=300 -c unix_socket_directories={folder}"
+    "-c max_connections=500 -c unix_socket_directories={folder}"
 )
 
 
