@@ -23,6 +23,7 @@ from django.template import engines
 
 from accounts import letters
 from tests.tampering import as_administrator
+from twofactor import backup_codes
 
 pytest_plugins = ["tests.services.fixtures"]
 
@@ -69,6 +70,13 @@ def tests_empty_their_tables() -> None:
             flush(self, statements)
 
     operations.execute_sql_flush = flush_as_administrator  # type: ignore[assignment,method-assign]
+
+
+@pytest.fixture(autouse=True)
+def hashes_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten backup codes cost as much as they are meant to; a test reads the real cost instead."""
+    monkeypatch.setattr(backup_codes, "TIME_COST", 1)
+    monkeypatch.setattr(backup_codes, "MEMORY_KIB", 8)
 
 
 @pytest.fixture(autouse=True)

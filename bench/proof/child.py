@@ -19,6 +19,7 @@ def main(name: str, size: int) -> int:
         pumping,
         races,
         single_use,
+        suites,
     )
 
     def told(found: dict[str, Any]) -> str:
@@ -49,6 +50,8 @@ def main(name: str, size: int) -> int:
         "audit_tampering": lambda: audit_trail.tampered(size),
         "audit_export": lambda: audit_trail.exported(size),
         "audit_kills": lambda: audit_trail.killed(size),
+        "journeys": suites.journeys,
+        "odd_values": lambda: suites.odd_values(size),
         "outage": lambda: outage.workers_dead_across_a_deadline(size),
         "scan": lambda: told(crowds.deadline_scan(periods=size, due=max(1, size // 1000))),
         "forced_logout": lambda: told(crowds.forced_logout(people=size, sessions=size * 10)),

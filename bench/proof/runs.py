@@ -116,6 +116,23 @@ RUNS = (
         full=600,
     ),
     Run(
+        name="journeys",
+        title="All journeys, in each way of being served",
+        what="PostgreSQL; WSGI and ASGI, sessions in the database and cached.",
+        database="postgres",
+        full=1,
+    ),
+    Run(
+        name="odd_values",
+        title="A thousand odd values",
+        what=(
+            "For every field of every form, query argument, piece of a path, argument of a command "
+            "and variable.\nEach gets a clear answer, and nothing is stored of what was refused."
+        ),
+        database="postgres",
+        full=1_000,
+    ),
+    Run(
         name="strangers",
         title="10,000 wrong passwords beside a known browser",
         what=(

@@ -11,7 +11,6 @@ from django.core.cache import cache
 from accounts.models import Account, User
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock, stopped_clock
-from twofactor import backup_codes
 
 
 @pytest.fixture
@@ -26,11 +25,9 @@ def now(clock: Clock) -> datetime:
 
 
 @pytest.fixture(autouse=True)
-def clean_outside(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Texts go into a folder of the test's own, no provider has failed, and hashes are quick."""
+def clean_outside(tmp_path: Path, settings: Any) -> Iterator[None]:
+    """Texts go into a folder of the test's own; no provider has failed yet."""
     settings.OUTBOX_DIR = tmp_path
-    monkeypatch.setattr(backup_codes, "TIME_COST", 1)
-    monkeypatch.setattr(backup_codes, "MEMORY_KIB", 8)
     cache.clear()
     yield
     cache.clear()

@@ -10,9 +10,25 @@ from django.core.cache import cache
 
 from accounts.models import Membership, Role
 from tests.factories import make_account, make_user
+from tests.journeys import servers
 from tests.journeys.clock import Clock, stopped_clock
 from tests.journeys.driver import Browser
 from tests.journeys.world import Northwind, enrol
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a journey in the usual way, or where it is marked so in every way."""
+    is_marked = any(mark.name == "every_server" for mark in metafunc.definition.iter_markers())
+    ways = servers.ALL if is_marked or servers.RUNS_ALL else [servers.USUAL]
+    if "server" in metafunc.fixturenames:
+        metafunc.parametrize("server", ways, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def server(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
+    """How the product is served."""
+    with servers.served(request.param, settings):
+        yield request.param
 
 
 @pytest.fixture

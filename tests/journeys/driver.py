@@ -9,11 +9,11 @@ from typing import Any
 
 import pyotp
 from django.contrib.sessions.backends.base import SessionBase
-from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
 from tests.factories import PASSWORD
+from tests.journeys import servers
 from tests.journeys.pages import Page
 from tests.journeys.post import code_in, mails_to, run_jobs
 
@@ -38,7 +38,7 @@ class Browser:
     def __init__(self, person: User | str, *, secret: str = "", password: str = PASSWORD) -> None:
         self.email = person if isinstance(person, str) else person.email
         self.password, self.secret = password, secret
-        self.client = Client(
+        self.client = servers.new_client(
             enforce_csrf_checks=True,
             raise_request_exception=True,
             headers={"accept": "text/html,application/xhtml+xml", "user-agent": "Journey/1.0"},
@@ -85,7 +85,8 @@ class Browser:
 
     @property
     def session(self) -> SessionBase:
-        return self.client.session
+        session: SessionBase = self.client.session
+        return session
 
     @property
     def is_in(self) -> bool:

@@ -61,6 +61,7 @@ def give(person: User, **fields: object) -> User:
     return person
 
 
+@pytest.mark.every_server
 def test_an_owner_looks_and_switches_on_from_the_instant_of_the_press(
     owner: Browser, northwind: Northwind, clock: Clock
 ) -> None:

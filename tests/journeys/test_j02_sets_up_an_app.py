@@ -19,6 +19,8 @@ from tests.journeys.driver import (
 from tests.journeys.post import SETUP_LINK, link_in, run_jobs, subjects, the_mail
 from tests.journeys.world import Northwind
 
+pytestmark = pytest.mark.both_databases
+
 PAGES = [
     "/",
     "/accounts/northwind/",
@@ -87,6 +89,7 @@ def test_the_picture_holds_the_key_that_can_be_typed(ada: Browser) -> None:
     assert page.by_class("secret") == [" ".join(groups)]
 
 
+@pytest.mark.every_server
 def test_ada_sets_up_her_app_and_signs_in_with_it(ada: Browser, clock: Clock) -> None:
     follow_the_mail(ada)
     assert ada.page.path == SETUP

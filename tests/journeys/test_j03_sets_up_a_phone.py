@@ -21,6 +21,8 @@ from tests.services.twilio import Answer, Twilio
 from twofactor import sms
 from twofactor.models import CodeFailure
 
+pytestmark = pytest.mark.both_databases
+
 VERIFY_TEXT = "/login/verify/text/"
 TYPED, NUMBER = "(202) 555-0123", "+12025550123"
 OTHER_NUMBER = "+12025550188"
@@ -62,6 +64,7 @@ def wrong(code: str) -> str:
     return code[:-1] + str((int(code[-1]) + 5) % 10)
 
 
+@pytest.mark.every_server
 def test_ada_sets_up_her_phone_and_signs_in_with_it(
     ada: Browser, twilio_stand_in: Twilio, clock: Clock
 ) -> None:

@@ -50,6 +50,7 @@ def test_a_millisecond_before_the_deadline_every_page_opens(
     assert ada.call("/settings/") == (200, {})
 
 
+@pytest.mark.every_server
 def test_at_the_deadline_a_page_leads_to_sign_in_and_says_why(
     ada: Browser, policy: Policy, clock: Clock
 ) -> None:

@@ -60,6 +60,7 @@ def give_name_and_password(browser: Browser, link: str) -> None:
     browser.submit(link, name="Nora Newcomer", password=CHOSEN)
 
 
+@pytest.mark.every_server
 def test_a_new_person_sets_up_inside_the_acceptance_and_joins_last(
     owner: Browser, clock: Clock
 ) -> None:

@@ -10,6 +10,8 @@ from tests.journeys.driver import BACKUP_CODES, RECOVERY, SETUP, SETUP_APP, VERI
 from tests.journeys.post import mails_to, run_jobs, the_mail
 from tests.journeys.world import Northwind, Phone, enrol
 
+pytestmark = pytest.mark.both_databases
+
 USED = "A backup code was used to sign in"
 REPLACE = "/two-factor/replace/"
 
@@ -41,6 +43,7 @@ def give_backup_code(browser: Browser, code: str) -> None:
     browser.submit(RECOVERY, code=code)
 
 
+@pytest.mark.every_server
 def test_a_backup_code_lets_in_once_and_the_mail_says_how_many_are_left(
     ada: Browser, phone: Phone
 ) -> None:

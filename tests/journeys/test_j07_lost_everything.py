@@ -104,6 +104,7 @@ def test_asking_tells_ada_her_admins_and_support_and_lets_nobody_in(
     assert support.follow("Ada Lovelace").path == person_page(northwind.ada)
 
 
+@pytest.mark.every_server
 def test_support_grants_and_for_24_hours_the_password_alone_lets_in(
     ada: Browser, northwind: Northwind, support: Browser, clock: Clock
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_device_that_was_set_up_stays_and_its_code_is_asked_for(
 
 
 @pytest.mark.proves("B20")
+@pytest.mark.every_server
 def test_on_again_is_a_new_window_with_new_mails_and_a_row_of_the_audit(
     northwind: Northwind, first: Policy, clock: Clock
 ) -> None:

@@ -106,6 +106,7 @@ def test_before_the_mailbox_is_proved_nothing_can_be_left(
     assert northwind.membership(northwind.ada)
 
 
+@pytest.mark.every_server
 def test_leaving_while_held_up_is_mailed_and_leaves_the_other_requirement(
     ada: Browser, northwind: Northwind, three: Three, clock: Clock
 ) -> None:

@@ -47,6 +47,7 @@ def said(*command: str) -> str:
     return out.getvalue().strip()
 
 
+@pytest.mark.every_server
 def test_the_first_superuser_comes_into_the_admin_through_set_up(
     root: Browser, clock: Clock
 ) -> None:

@@ -63,6 +63,7 @@ def at_work(address: str = WORK) -> Browser:
     return browser
 
 
+@pytest.mark.every_server
 def test_it_makes_two_sign_ins_with_the_same_deadline(
     dan: Browser, policy: Policy, clock: Clock
 ) -> None:

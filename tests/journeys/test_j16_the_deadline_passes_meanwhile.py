@@ -100,6 +100,7 @@ def nothing_else_opens(ada: Browser) -> None:
 
 @JOBS
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.every_server
 def test_who_stands_in_set_up_goes_on_to_its_end(
     place: str, jobs_run: bool, ada: Browser, policy: Policy, clock: Clock
 ) -> None:

@@ -264,6 +264,7 @@ def test_who_sends_the_code_at_its_very_end_is_signed_out_and_sets_up_anew(
 # Revoked
 
 
+@pytest.mark.every_server
 def test_revoked_during_use_ends_the_sessions_and_brings_the_old_device_back(
     northwind: Northwind, phone: Phone, support: Browser, clock: Clock
 ) -> None:

@@ -51,7 +51,7 @@ from tests.twofactor.people import (
     text,
     wrong,
 )
-from twofactor import backup_codes, budget, enrolment, mailbox, rotation
+from twofactor import budget, enrolment, mailbox, rotation
 from twofactor.redeem import CodeRejected, Kind, TooMany, Try
 from twofactor.views.texting import NOT_TEXTED
 
@@ -82,10 +82,8 @@ class World:
 
 
 @pytest.fixture
-def world(clock: Clock, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(clock: Clock, settings: Any, tmp_path: Path) -> World:
     settings.OUTBOX_DIR = tmp_path
-    monkeypatch.setattr(backup_codes, "TIME_COST", 1)
-    monkeypatch.setattr(backup_codes, "MEMORY_KIB", 8)
     owner, ada = make_user("owner@northwind.example"), make_user("ada@northwind.example")
     eve = enrol_app(make_user("eve@northwind.example"), now=clock.now)
     account = make_account("northwind", owner=owner, members=(ada, eve.user))

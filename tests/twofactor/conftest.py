@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from twofactor import backup_codes
-
 NOW = datetime(2026, 11, 26, 9, 30, 10, tzinfo=UTC)
 
 
@@ -25,10 +23,3 @@ def texts_in_a_folder(tmp_path: Path, settings: Any) -> Iterator[Path]:
     cache.clear()
     yield tmp_path
     cache.clear()
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set-up hashes ten codes; the real parameters have a test of their own."""
-    monkeypatch.setattr(backup_codes, "TIME_COST", 1)
-    monkeypatch.setattr(backup_codes, "MEMORY_KIB", 8)

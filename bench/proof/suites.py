@@ -1,0 +1,36 @@
+"""Tests that `make test` performs in small, performed whole: by pytest, in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+
+SUMMARY = re.compile(r"^(?:\d+ \w+, )*\d+ passed.*$", re.MULTILINE)
+
+
+def perform(tests: str, **environment: str) -> str:
+    """Run ``tests`` on this run's database and return how many passed.
+
+    :raises AssertionError: if any failed.
+    """
+    command = [sys.executable, "-m", "pytest", tests, "-q", "-n", "2", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "settings.test", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.strip().splitlines() or ["nothing ran"]
+    found = SUMMARY.search(lines[-1])
+    assert done.returncode == 0, lines[-1]
+    assert found, lines[-1]
+    return found[0].split(" in ")[0]
+
+
+def journeys() -> str:
+    return f"served in all four ways: {perform('tests/journeys', JOURNEYS='all')}"
+
+
+def odd_values(count: int) -> str:
+    return f"{count} odd values for each place: {perform('tests/odd', ODD_VALUES=str(count))}"

@@ -1,0 +1,90 @@
+"""The ways in which the product is served: by WSGI or ASGI, with either kind of session.
+
+Every journey runs by WSGI with sessions in the database; those marked ``every_server`` also in the
+other three ways. JOURNEYS=all, as `make proof` sets it, runs all of them in all four.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from asgiref.sync import async_to_sync, sync_to_async
+from django.core.handlers import exception
+from django.test import AsyncClient, Client
+
+ENGINES = {"db": "accounts.session_db", "cached_db": "accounts.session_cached_db"}
+ALL = tuple(f"{interface}-{engine}" for interface in ("wsgi", "asgi") for engine in ENGINES)
+USUAL = ALL[0]
+RUNS_ALL = os.environ.get("JOURNEYS") == "all"
+
+chosen = {"interface": "wsgi"}
+
+
+@contextmanager
+def served(server: str, settings: Any) -> Iterator[None]:
+    """Serve the browsers that are opened inside in one of the four ways."""
+    interface, _, engine = server.partition("-")
+    settings.SESSION_ENGINE = ENGINES[engine]
+    chosen["interface"] = interface
+    # Pages of errors are made in another thread, whose connection knows nothing of the
+    # transaction that a test runs in: here they are made where all else is.
+    in_one_thread = partial(sync_to_async, thread_sensitive=True)
+    with patch.object(exception, "sync_to_async", lambda make, **_: in_one_thread(make)):
+        yield
+    chosen["interface"] = "wsgi"
+
+
+def new_client(**how: Any) -> Any:
+    """Return a browser for the server that was chosen."""
+    return Client(**how) if chosen["interface"] == "wsgi" else AsgiClient(**how)
+
+
+class AsgiClient:
+    """Django's test client for ASGI, called as the one for WSGI is.
+
+    Middleware and views run as they do under a real server, each in its own kind of thread or
+    loop; only the waiting for the answer is synchronous.
+    """
+
+    def __init__(self, *, headers: dict[str, str], **how: Any) -> None:
+        # Headers given to Django's own client reach no ASGI request: each call brings them.
+        self._headers, self._client = headers, AsyncClient(**how)
+
+    @property
+    def cookies(self) -> Any:
+        return self._client.cookies
+
+    @property
+    def session(self) -> Any:
+        return self._client.session
+
+    def get(self, path: str, *args: Any, **how: Any) -> Any:
+        return self._ask("get", path, *args, **how)
+
+    def post(self, path: str, *args: Any, **how: Any) -> Any:
+        return self._ask("post", path, *args, **how)
+
+    def _ask(self, method: str, *args: Any, **how: Any) -> Any:
+        headers = {**self._headers, **how.pop("headers", {})}
+
+        async def ask() -> Any:
+            return await getattr(self._client, method)(*args, headers=headers, **how)
+
+        # Playwright keeps a loop running in a process that has driven a browser; step out of it.
+        kept = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            answer = async_to_sync(ask)()
+        finally:
+            asyncio._set_running_loop(kept)
+        scope = answer.request
+        query = scope.get("query_string", b"")
+        answer.request = {
+            "PATH_INFO": scope["path"],
+            "QUERY_STRING": query.decode() if isinstance(query, bytes) else query,
+        }
+        return answer
