@@ -23,11 +23,13 @@ FAILED_TRIES = 1000
 class Alarm(StrEnum):
     FAILED_TRIES = "failed_tries"
     TEXTS_USED_UP = "texts_used_up"
+    MANY_PASSES = "many_passes"
 
 
 TEXTS = {
     Alarm.FAILED_TRIES: "{count} wrong passwords, codes or links within five minutes.",
     Alarm.TEXTS_USED_UP: "All {count} texts of a day are sent; no more go out for now.",
+    Alarm.MANY_PASSES: "{count} passes were granted by {who} within an hour.",
 }
 
 
@@ -39,20 +41,21 @@ def look(*, now: datetime) -> None:
 
 
 @transaction.atomic
-def sound(alarm: Alarm, *, count: int, now: datetime) -> None:
-    """Tell the operators, unless they were told within the hour."""
-    locks.hold("alarm", alarm)
-    bell, _ = AlarmBell.objects.get_or_create(name=alarm)
+def sound(alarm: Alarm, *, count: int, now: datetime, who: str = "") -> None:
+    """Tell the operators, unless they were told within the hour; of each ``who`` by itself."""
+    name = f"{alarm}:{who}" if who else alarm.value
+    locks.hold("alarm", name)
+    bell, _ = AlarmBell.objects.get_or_create(name=name)
     if _is_ringing(bell, now=now):
         return
     AlarmBell.objects.filter(pk=bell.pk).update(sounded_at=now)
-    text = TEXTS[alarm].format(count=count)
+    text = TEXTS[alarm].format(count=count, who=who)
     logger.error("Alarm %s: %s", alarm.value, text)
     for operator in _operators():
         mail.owe(
             "alarm",
             to=operator,
-            occasion=f"{alarm}:{now.isoformat()}",
+            occasion=f"{name}:{now.isoformat()}",
             context={"alarm": alarm.value, "alarm_text": text, "at": now.isoformat()},
             now=now,
         )
@@ -70,7 +73,6 @@ def _operators() -> Iterable[User | str]:
 
 def ringing(*, now: datetime) -> dict[Alarm, bool]:
     """Return, for each alarm, whether it sounded within the hour."""
-    sounded = set(
-        AlarmBell.objects.filter(sounded_at__gt=now - AGAIN_AFTER).values_list("name", flat=True)
-    )
+    bells = AlarmBell.objects.filter(sounded_at__gt=now - AGAIN_AFTER)
+    sounded = {name.partition(":")[0] for name in bells.values_list("name", flat=True)}
     return {alarm: alarm.value in sounded for alarm in Alarm}

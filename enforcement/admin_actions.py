@@ -18,14 +18,31 @@ from accounts.admin_scope import is_support
 from accounts.models import User
 from accounts.purposes import Fresh
 from accounts.reach import person_of
-from enforcement import admin_proof, overview, passes, person_page, support
-from enforcement.admin_forms import ConfirmForm, GrantForm, ReasonForm, StaffForm
+from enforcement import (
+    admin_proof,
+    approvals,
+    four_eyes,
+    overview,
+    passes,
+    person_page,
+    support,
+)
+from enforcement.admin_forms import (
+    ApproveForm,
+    ConfirmForm,
+    DeclineForm,
+    GrantForm,
+    ReasonForm,
+    StaffForm,
+)
+from enforcement.models import Approval
 from enforcement.passes import NotGrantable
 from enforcement.support import NotAllowed
 
 TEMPLATE = "enforcement/admin/action.html"
 
-Do = Callable[[User, User, dict[str, Any], datetime], None]
+# What is done, and what is said of it where that is another than usual.
+Do = Callable[[User, User, dict[str, Any], datetime], str | None]
 Check = Callable[[User, User, datetime], None]
 
 
@@ -52,10 +69,14 @@ class Kind:
     is_open_to: Callable[[User, User], bool] = _is_support
 
 
-def _grant(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
-    passes.grant_pass(
+WAITS = "It waits for a second of support, who has an hour to approve it. Nothing changed so far."
+
+
+def _grant(person: User, viewer: User, given: dict[str, Any], now: datetime) -> str | None:
+    made = approvals.grant_or_ask(
         user=person, actor=viewer, reason=given["reason"], ticket=given["ticket"], now=now
     )
+    return WAITS if isinstance(made, Approval) else None
 
 
 def _check_grant(person: User, viewer: User, now: datetime) -> None:
@@ -71,12 +92,29 @@ def _check_revoke(person: User, viewer: User, now: datetime) -> None:
         raise NotGrantable("There is no pass to revoke.")
 
 
-def _reset(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
-    support.reset(user=person, actor=viewer, reason=given["reason"], now=now)
+def _reset(person: User, viewer: User, given: dict[str, Any], now: datetime) -> str | None:
+    asked = approvals.reset_or_ask(user=person, actor=viewer, reason=given["reason"], now=now)
+    return WAITS if asked else None
 
 
 def _check_reset(person: User, viewer: User, now: datetime) -> None:
     support.check_resettable(user=person, actor=viewer, now=now)
+
+
+def _approve(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    approvals.approve(user=person, number=given["number"], actor=viewer, now=now)
+
+
+def _check_approve(person: User, viewer: User, now: datetime) -> None:
+    approvals.check_approver(user=person, actor=viewer, now=now)
+
+
+def _decline(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    approvals.decline(user=person, actor=viewer, now=now, **given)
+
+
+def _check_decline(person: User, viewer: User, now: datetime) -> None:
+    approvals.check_decliner(user=person, actor=viewer, now=now)
 
 
 def _deactivate(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
@@ -124,6 +162,24 @@ KINDS = {
         form=ReasonForm,
         is_danger=True,
     ),
+    "approve": Kind(
+        title="Approve",
+        button="Approve it",
+        done="Approved, and done, for {person}.",
+        do=_approve,
+        check=_check_approve,
+        form=ApproveForm,
+    ),
+    "decline": Kind(
+        title="Decline",
+        button="Decline it",
+        done="Declined. Nothing was changed for {person}.",
+        do=_decline,
+        check=_check_decline,
+        form=DeclineForm,
+        fresh=None,  # refusing must be quick, and does no harm
+        is_danger=True,
+    ),
     "deactivate": Kind(
         title="Deactivate",
         button="Deactivate",
@@ -166,12 +222,13 @@ def page(
         "until": overview.told_to(viewer, person_page.pass_until(now=now)),
     }
     given = request.POST if request.method == "POST" else None
-    form = kind.form(given, initial=_initial(person))
-    refused = _refusal(lambda: kind.check(person, viewer, now))
+    waiting = approvals.open_approval(person, now=now)
+    form = kind.form(given, initial=_initial(person, waiting))
+    refused, _ = _refusal(lambda: kind.check(person, viewer, now))
     if request.method == "POST" and form.is_valid():
-        refused = _refusal(lambda: kind.do(person, viewer, form.cleaned_data, now))
+        refused, said = _refusal(lambda: kind.do(person, viewer, form.cleaned_data, now))
         if not refused:
-            messages.success(request, kind.done.format(**words))
+            messages.success(request, said or kind.done.format(**words))
             return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
         support.note_refusal(user=person, actor=viewer, tried=name, why=refused, now=now)
     return TemplateResponse(
@@ -183,6 +240,8 @@ def page(
             "person": person,
             "kind": kind,
             "until": words["until"],
+            "waiting": waiting,
+            "why_two": four_eyes.why_needed(person, now=now),
             "explanation": f"enforcement/admin/actions/{name}.html",
             "form": form,
             "refused": refused,
@@ -201,14 +260,17 @@ def _not_open(
     raise Http404
 
 
-def _initial(person: User) -> dict[str, bool]:
-    return {"is_staff": person.is_staff, "is_superuser": person.is_superuser}
+def _initial(person: User, waiting: Approval | None) -> dict[str, Any]:
+    return {
+        "is_staff": person.is_staff,
+        "is_superuser": person.is_superuser,
+        "number": waiting.pk if waiting else None,
+    }
 
 
-def _refusal(call: Callable[[], None]) -> str:
-    """Return the reason for which ``call`` refuses, empty when it went well."""
+def _refusal(call: Callable[[], str | None]) -> tuple[str, str | None]:
+    """Return the reason for which ``call`` refuses, empty when it went well; and its answer."""
     try:
-        call()
+        return "", call()
     except (NotGrantable, NotAllowed) as error:
-        return str(error)
-    return ""
+        return str(error), None

@@ -10,7 +10,7 @@ from accounts.admin_scope import is_support, owned_accounts
 from accounts.models import Account, Notice
 from accounts.reach import person_of
 from enforcement import report
-from enforcement.models import Pass, PassRequest, Policy
+from enforcement.models import Approval, Pass, PassRequest, Policy
 from enforcement.passes import without_strangers
 from enforcement.report import ShownPolicy
 
@@ -34,6 +34,7 @@ class Owned:
 class Desk:
     is_support: bool
     requests: list[PassRequest]
+    approvals: list[Approval]  # for support alone
     passes: list[RunningPass]
     windows: list[Policy]
     owned: list[Owned]
@@ -58,6 +59,7 @@ def of(request: HttpRequest, *, now: datetime) -> Desk:
     return Desk(
         is_support=is_support(request),
         requests=asked if is_support(request) else without_strangers(asked, accounts),
+        approvals=_waiting(now=now) if is_support(request) else [],
         passes=_running(passes, now=now),
         windows=list(windows.select_related("account").order_by("deadline")[:SHOWN]),
         owned=[
@@ -66,6 +68,11 @@ def of(request: HttpRequest, *, now: datetime) -> Desk:
         ],
         failed_mails=failed.count(),
     )
+
+
+def _waiting(*, now: datetime) -> list[Approval]:
+    found = Approval.objects.filter(closed_at=None, until__gt=now).order_by("asked_at")
+    return list(found.select_related("user", "asked_by")[:SHOWN])
 
 
 def _running(passes: QuerySet[Pass], *, now: datetime) -> list[RunningPass]:

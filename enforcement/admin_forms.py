@@ -127,6 +127,16 @@ class ConfirmForm(forms.Form):
     """Nothing to fill in: the button is all."""
 
 
+class ApproveForm(forms.Form):
+    """The number says what was read: another wish may have taken its place since."""
+
+    number = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**63 - 1)
+
+
+class DeclineForm(ApproveForm):
+    reason = reason_field(help_text="For the audit, and for who asked.")
+
+
 class StaffForm(forms.Form):
     is_staff = forms.BooleanField(label="Support staff", required=False)
     is_superuser = forms.BooleanField(

@@ -51,13 +51,5 @@ def backend_is_ours(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return [_error(f"AUTHENTICATION_BACKENDS must be {expected}.", "E005")]
 
 
-@register()
-def nothing_is_promised_in_vain(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """A setting that would do nothing must not be believed to do something."""
-    if not settings.TWO_FACTOR_PASS_APPROVAL:
-        return []
-    return [_error("TWO_FACTOR_PASS_APPROVAL is not available yet; leave it off.", "E006")]
-
-
 def _error(text: str, number: str) -> Error:
     return Error(text, id=f"enforcement.{number}")

@@ -1,4 +1,4 @@
-"""What is stored of the requirement: periods, passes, and requests for a pass.
+"""What is stored of the requirement: periods, passes, requests for a pass, and for approval.
 
 Nothing derived is stored: who is due, ready or signed out follows from these rows and the clock.
 """
@@ -92,6 +92,14 @@ class Pass(models.Model):
     )
     reason = models.CharField(max_length=300)
     ticket = models.CharField(max_length=60, blank=True)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The second of support, where one was needed.",
+    )
     closed_at = models.DateTimeField(null=True, editable=False)
     closed_as = models.CharField(max_length=8, choices=Closing, blank=True, editable=False)
     closed_by = models.ForeignKey(
@@ -142,3 +150,58 @@ class PassRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} at {self.asked_at:%Y-%m-%d %H:%M}"
+
+
+class Help(models.TextChoices):
+    """What support can do for a person who can use nothing."""
+
+    PASS = "pass", "24-hour pass"
+    RESET = "reset", "reset"
+
+
+class Decision(models.TextChoices):
+    """What became of what waited for a second approver."""
+
+    APPROVED = "approved", "approved"
+    DECLINED = "declined", "declined"
+    LAPSED = "lapsed", "lapsed"
+
+
+class Approval(models.Model):
+    """A pass or a reset that somebody of support wishes to give, and a second one has to approve.
+
+    It grants nothing itself: a pass begins, and its mails go out, when it is approved.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="approvals"
+    )
+    what = models.CharField(max_length=5, choices=Help, editable=False)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.CharField(max_length=300)
+    ticket = models.CharField(max_length=60, blank=True)
+    asked_at = models.DateTimeField(editable=False)
+    until = models.DateTimeField(editable=False, help_text="When it can no longer be approved.")
+    closed_at = models.DateTimeField(null=True, editable=False)
+    closed_as = models.CharField(max_length=8, choices=Decision, blank=True, editable=False)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(closed_at=None), name="one_open_approval"
+            ),
+            models.CheckConstraint(
+                condition=Q(until__gt=F("asked_at")), name="approval_ends_after_asking"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_what_display()} for {self.user} at {self.asked_at:%Y-%m-%d %H:%M}"
+
+    def is_open(self, *, now: datetime) -> bool:
+        return self.closed_at is None and now < self.until

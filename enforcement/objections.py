@@ -5,13 +5,12 @@ from datetime import datetime
 
 from accounts.models import Notice, User
 from enforcement import pass_mails, passes
-from enforcement.models import PassRequest
 
 
 def follow(notice: Notice, user: User, *, now: datetime) -> None:
     """Take back what ``notice`` tells of a pass, and tell the owners of binding accounts."""
     if notice.kind == "pass_asked":
-        PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+        passes.close_asked(user, now=now)
     if notice.kind in {"pass_asked", "pass_granted"}:
         _revoke(notice, user, now=now)
     pass_mails.tell_objected(notice, user, now=now)

@@ -14,9 +14,9 @@ from django.db.models import QuerySet
 from accounts import audit, sessions
 from accounts.audit import Event
 from accounts.models import EndReason, Membership, Role, User
-from enforcement import pass_mails
+from enforcement import four_eyes, pass_alarms, pass_mails
 from enforcement.decision import Step, decide
-from enforcement.models import Closing, Pass, PassRequest
+from enforcement.models import Approval, Closing, Decision, Pass, PassRequest
 from enforcement.standing import binding_accounts, standing_for
 from twofactor import devices, enrolment
 
@@ -76,23 +76,37 @@ def owns_binding_account(actor: User, user: User) -> bool:
 
 @transaction.atomic
 def grant_pass(
-    *, user: User, actor: User | None, reason: str, now: datetime, ticket: str = ""
+    *,
+    user: User,
+    actor: User | None,
+    reason: str,
+    now: datetime,
+    ticket: str = "",
+    approver: User | None = None,
 ) -> Pass:
     """Let ``user`` work without a second factor for ``TWO_FACTOR_PASS``.
 
     :raises NotGrantable: if ``actor`` may not help ``user``, a pass is running or no reason given.
+    :raises enforcement.four_eyes.ApproverNeeded: where a second of support has to approve it.
     """
-    _check_words(reason, ticket)
+    check_words(reason, ticket)
     user = _locked(user)
     settle_pass(user=user, now=now)
     user.refresh_from_db()
     check_grantable(user=user, actor=actor, now=now)
+    four_eyes.check(user=user, actor=actor, approver=approver, now=now)
     until = now + settings.TWO_FACTOR_PASS
     granted = Pass.objects.create(
-        user=user, granted_at=now, until=until, granted_by=actor, reason=reason, ticket=ticket
+        user=user,
+        granted_at=now,
+        until=until,
+        granted_by=actor,
+        approved_by=approver,
+        reason=reason,
+        ticket=ticket,
     )
     User.objects.filter(pk=user.pk).update(pass_until=until)
-    PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+    close_asked(user, now=now)
     pass_mails.tell_granted(granted, now=now)
     audit.record(
         Event.PASS_GRANTED,
@@ -101,10 +115,11 @@ def grant_pass(
         after={"until": until.isoformat(), "reason": reason, "ticket": ticket},
         now=now,
     )
+    pass_alarms.look(now=now)
     return granted
 
 
-def _check_words(reason: str, ticket: str) -> None:
+def check_words(reason: str, ticket: str) -> None:
     """Check what goes into the row; the command line has no form that would."""
     if not reason.strip():
         raise NotGrantable("Give a reason.")
@@ -169,12 +184,19 @@ def end_by_set_up(*, user: User, now: datetime) -> None:
 
     Enrolment has deleted the old set and renews the stamp; the acting session lives on.
     """
-    PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+    close_asked(user, now=now)
     active = open_pass(user)
     if active is None:
         return
     _close(active, Closing.SET_UP, by=user, now=now)
     audit.record(Event.PASS_ENDED, actor=user, subject=user, after={"by": "set_up"}, now=now)
+
+
+def close_asked(user: User, *, now: datetime) -> None:
+    """Nothing that was asked for ``user`` waits any more, by the person or within support."""
+    PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+    waiting = Approval.objects.filter(user=user, closed_at=None)
+    waiting.update(closed_at=now, closed_as=Decision.LAPSED)
 
 
 def open_pass(user: User) -> Pass | None:

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from accounts import sessions
 from accounts.admin_scope import owned_accounts
 from accounts.models import Membership, User
-from enforcement import overview, passes, support
+from enforcement import approvals, overview, passes, support
 from enforcement.decision import Step, decide
-from enforcement.models import Pass, PassRequest
+from enforcement.models import Approval, Pass, PassRequest
 from enforcement.notices import Outcome, outcome_of
 from enforcement.standing import binding_accounts, standing_for
 from twofactor import backup_codes, devices
@@ -61,6 +61,7 @@ class PersonPage:
     sessions: int
     binding: list[str]
     history: list[Pass]
+    waiting: Approval | None  # for a second of support
 
 
 def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
@@ -84,6 +85,7 @@ def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
         sessions=sessions.live_sessions(person, now=now).count() if for_support else 0,
         binding=_binding(person) if for_support else [],
         history=list(_history(person)) if for_support else [],
+        waiting=approvals.open_approval(person, now=now) if for_support else None,
     )
 
 
@@ -106,7 +108,9 @@ def _binding(person: User) -> list[str]:
 
 def _history(person: User) -> QuerySet[Pass]:
     closed = Pass.objects.filter(user=person).exclude(closed_at=None)
-    return closed.select_related("granted_by", "closed_by").order_by("-granted_at")[:20]
+    return closed.select_related("granted_by", "approved_by", "closed_by").order_by("-granted_at")[
+        :20
+    ]
 
 
 def _devices(person: User) -> list[Device]:
@@ -128,6 +132,11 @@ def _actions(person: User, viewer: User, *, now: datetime) -> list[Action]:
         found.append(Action("pass_revoke", "Revoke the pass", is_danger=True))
     if not viewer.is_bound_staff:
         return found
+    if approvals.open_approval(person, now=now):
+        not_approved = _why_not_approved(person, viewer, now=now)
+        found.append(Action("approve", "Approve what waits", not_approved))
+        if viewer.pk != person.pk:
+            found.append(Action("decline", "Decline what waits", is_danger=True))
     refused = _why_not_handled(person, viewer)
     reset = refused or _why_no_reset(person, viewer, now=now)
     found.append(Action("reset", "Reset two-factor authentication", reset, is_danger=True))
@@ -152,6 +161,14 @@ def _why_no_reset(person: User, viewer: User, *, now: datetime) -> str:
     try:
         support.check_resettable(user=person, actor=viewer, now=now)
     except (passes.NotGrantable, support.NotAllowed) as error:
+        return str(error)
+    return ""
+
+
+def _why_not_approved(person: User, viewer: User, *, now: datetime) -> str:
+    try:
+        approvals.check_approver(user=person, actor=viewer, now=now)
+    except support.NotAllowed as error:
         return str(error)
     return ""
 

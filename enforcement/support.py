@@ -11,7 +11,7 @@ from accounts import audit, passwords, people
 from accounts.audit import Event
 from accounts.memberships import LastOwner
 from accounts.models import User
-from enforcement import passes
+from enforcement import four_eyes, passes
 from twofactor import devices, enrolment
 
 
@@ -45,11 +45,14 @@ def check_resettable(*, user: User, actor: User, now: datetime) -> None:
 
 
 @transaction.atomic
-def reset(*, user: User, actor: User, reason: str, now: datetime) -> None:
+def reset(
+    *, user: User, actor: User, reason: str, now: datetime, approver: User | None = None
+) -> None:
     """Delete the devices and codes of ``user`` and end the sessions; whatever binds goes on.
 
     :raises NotAllowed: for who may not, or gives no reason.
     :raises enforcement.passes.NotGrantable: where a pass could not be granted either.
+    :raises enforcement.four_eyes.ApproverNeeded: where a second of support has to approve it.
     """
     if not reason.strip():
         raise NotAllowed("Give a reason.")
@@ -57,6 +60,7 @@ def reset(*, user: User, actor: User, reason: str, now: datetime) -> None:
     passes.settle_pass(user=user, now=now)
     user.refresh_from_db()
     check_resettable(user=user, actor=actor, now=now)
+    four_eyes.check(user=user, actor=actor, approver=approver, now=now)
     enrolment.reset(user, actor=actor, reason=reason.strip(), now=now)
 
 

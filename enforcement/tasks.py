@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import alarms, audit, passwords, seals, sessions, throttle
 from accounts.clock import is_trustworthy
-from enforcement import logouts, notices, reminding
+from enforcement import logouts, notices, pass_alarms, reminding
 from twofactor import housekeeping
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ WORK: tuple[Callable[..., object], ...] = (
     reminding.owe_asked,
     notices.warn_of_passes,
     alarms.look,
+    pass_alarms.look,
 )
 
 

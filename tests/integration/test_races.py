@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.core import mail as outbox
@@ -10,12 +11,13 @@ from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts import audit, delivery, invitations
 from accounts.audit import Event
 from accounts.memberships import LastOwner
 from accounts.models import AuditEvent, Membership, Notice, Role, User
-from enforcement import joining, leaving, passes, policies, tasks
+from enforcement import approvals, joining, leaving, passes, policies, support, tasks
 from enforcement.models import Pass, Policy
 from tests.factories import make_account, make_user
 from tests.integration.people import BACKUP_CODE, code_of, come_to_set_up, is_in, sign_in
@@ -77,15 +79,54 @@ def test_parallel_switching_on_and_off_leaves_one_open_period_at_most() -> None:
     assert audit.first_bad_row() is None
 
 
-def test_a_pass_granted_twenty_times_at_once_is_one_pass() -> None:
+@pytest.mark.proves("S42")
+def test_a_pass_granted_fifty_times_at_once_is_one_pass() -> None:
     now = timezone.now()
     support = enrol_app(make_user(is_staff=True), now=now).user
     member = enrol_app(now=now).user
     grant = partial(passes.grant_pass, user=member, actor=support, reason="Lost", now=now)
-    results = at_once([grant] * MANY)
-    assert raised(results) == [passes.NotGrantable] * (MANY - 1)
+    results = at_once([grant] * 50)
+    assert raised(results) == [passes.NotGrantable] * 49
     assert Pass.objects.count() == count_of(Event.PASS_GRANTED) == 1
     assert Notice.objects.filter(kind="pass_granted").count() == 1
+
+
+@pytest.mark.proves("S40")
+def test_a_pass_approved_by_many_at_once_is_one_pass(settings: Settings) -> None:
+    settings.TWO_FACTOR_PASS_APPROVAL = True
+    now = timezone.now()
+    staff = [enrol_app(make_user(is_staff=True), now=now).user for _ in range(5)]
+    owner = make_user()
+    policies.switch_on(account=make_account(owner=owner), actor=owner, now=now)
+    asked = approvals.grant_or_ask(user=owner, actor=staff[0], reason="Lost", ticket="", now=now)
+    calls = [
+        partial(approvals.approve, user=owner, number=asked.pk, actor=staff[1 + i % 4], now=now)
+        for i in range(MANY)
+    ]
+    results = at_once(calls)
+    assert raised(results) == [support.NotAllowed] * (MANY - 1)
+    assert Pass.objects.count() == count_of(Event.PASS_GRANTED) == 1
+    assert count_of(Event.APPROVAL_GIVEN) == 1
+
+
+@pytest.mark.proves("S40")
+def test_approved_and_declined_at_once_is_one_of_both(settings: Settings) -> None:
+    settings.TWO_FACTOR_PASS_APPROVAL = True
+    now = timezone.now()
+    staff = [enrol_app(make_user(is_staff=True), now=now).user for _ in range(3)]
+    owner = make_user()
+    policies.switch_on(account=make_account(owner=owner), actor=owner, now=now)
+    asked = approvals.grant_or_ask(user=owner, actor=staff[0], reason="Lost", ticket="", now=now)
+    told: dict[str, Any] = {"user": owner, "number": asked.pk, "now": now}
+    results = at_once(
+        [
+            partial(approvals.approve, actor=staff[1], **told),
+            partial(approvals.decline, actor=staff[2], reason="no", **told),
+        ]
+    )
+    assert raised(results) == [support.NotAllowed]
+    assert Pass.objects.count() == count_of(Event.APPROVAL_GIVEN)
+    assert count_of(Event.APPROVAL_GIVEN) + count_of(Event.APPROVAL_DECLINED) == 1
 
 
 def test_a_pass_that_runs_out_is_settled_once() -> None:

@@ -28,6 +28,7 @@ from accounts.audit import Event
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, Session, User
 from enforcement import (
     account_changes,
+    approvals,
     joining,
     leaving,
     logouts,
@@ -364,6 +365,28 @@ def pass_refused(w: World) -> Deed:
     return lambda: client.post(path, {"reason": "lost"})
 
 
+def approval_asked(w: World) -> Deed:
+    w.settings.TWO_FACTOR_PASS_APPROVAL = True
+    joining.add_by_hand(
+        user=w.eve.user, account=make_account(), role=Role.OWNER, actor=None, now=w.now
+    )
+    return lambda: approvals.grant_or_ask(
+        user=w.eve.user, actor=w.sam, reason="lost", ticket="", now=w.now
+    )
+
+
+def approval_given(w: World) -> Deed:
+    number = approval_asked(w)().pk
+    return lambda: approvals.approve(user=w.eve.user, number=number, actor=w.root, now=w.now)
+
+
+def approval_declined(w: World) -> Deed:
+    number = approval_asked(w)().pk
+    return lambda: approvals.decline(
+        user=w.eve.user, number=number, reason="no", actor=w.root, now=w.now
+    )
+
+
 def not_me(w: World) -> Deed:
     notice = Notice.objects.get(kind="set_up_done", user=w.eve.user)
     path = f"/not-me/{letters.not_me_token(notice)}/"
@@ -438,6 +461,9 @@ ACTS: dict[Event, Callable[[World], Deed]] = {
     Event.PASS_REVOKED: pass_revoked,
     Event.PASS_ENDED: pass_ended,
     Event.PASS_REFUSED: pass_refused,
+    Event.APPROVAL_ASKED: approval_asked,
+    Event.APPROVAL_GIVEN: approval_given,
+    Event.APPROVAL_DECLINED: approval_declined,
     Event.NOT_ME: not_me,
     Event.PASSWORD_STOPPED: password_stopped,
     Event.KEYS_ROTATED: keys_rotated,

@@ -1,0 +1,190 @@
+"""What waits for a second of support: asked for, approved or declined; each within an hour.
+
+Called by the desk and by ``grant_pass --by``. Everything takes the lock of the person's row, as
+granting does, so that of two approvals at once the second finds nothing left to approve.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.audit import Event
+from accounts.models import User
+from enforcement import four_eyes, passes, support
+from enforcement.models import Approval, Decision, Help, Pass
+from enforcement.passes import NotGrantable
+from enforcement.support import NotAllowed
+
+GOOD_FOR = timedelta(hours=1)
+
+
+@transaction.atomic
+def grant_or_ask(
+    *, user: User, actor: User, reason: str, ticket: str, now: datetime
+) -> Pass | Approval:
+    """Grant a pass where one of support is enough; where two are needed, ask for the second.
+
+    :raises NotGrantable: where the pass could not be granted, or one waits already.
+    """
+    try:
+        return passes.grant_pass(user=user, actor=actor, reason=reason, ticket=ticket, now=now)
+    except four_eyes.ApproverNeeded:
+        return _ask(Help.PASS, user=user, actor=actor, reason=reason, ticket=ticket, now=now)
+
+
+@transaction.atomic
+def reset_or_ask(*, user: User, actor: User, reason: str, now: datetime) -> Approval | None:
+    """Reset where one of support is enough; where two are needed, ask for the second.
+
+    :raises NotAllowed: for who may not, or gives no reason.
+    :raises NotGrantable: where a pass could not be granted either, or one waits already.
+    """
+    try:
+        support.reset(user=user, actor=actor, reason=reason, now=now)
+    except four_eyes.ApproverNeeded:
+        return _ask(Help.RESET, user=user, actor=actor, reason=reason, ticket="", now=now)
+    return None
+
+
+def _ask(
+    what: Help, *, user: User, actor: User, reason: str, ticket: str, now: datetime
+) -> Approval:
+    user = _locked(user)
+    _close_dead(user, now=now)
+    if Approval.objects.filter(user=user, closed_at=None).exists():
+        raise NotGrantable("For this person something waits for a second approver already.")
+    asked = Approval.objects.create(
+        user=user,
+        what=what,
+        asked_by=actor,
+        reason=reason,
+        ticket=ticket,
+        asked_at=now,
+        until=now + GOOD_FOR,
+    )
+    told = {"what": what.value, "reason": reason, "ticket": ticket, "until": asked.until}
+    audit.record(Event.APPROVAL_ASKED, actor=actor, subject=user, after=told, now=now)
+    return asked
+
+
+def _close_dead(user: User, *, now: datetime) -> None:
+    """Make room where what waits can't be approved any more: too old, or its asker is out."""
+    for waiting in Approval.objects.filter(user=user, closed_at=None):
+        if not waiting.is_open(now=now) or why_dead(waiting, now=now):
+            _close(waiting, Decision.LAPSED, by=None, now=now)
+
+
+def open_approval(user: User, *, now: datetime) -> Approval | None:
+    """Return what waits for ``user`` and can still be approved."""
+    found = Approval.objects.filter(user=user, closed_at=None, until__gt=now)
+    return found.select_related("asked_by", "user").first()
+
+
+def why_dead(waiting: Approval, *, now: datetime) -> str:
+    """Return why whoever asked may not do it any more; empty where that still may."""
+    if waiting.asked_by is None:
+        return "Whoever asked for it has no sign-in any more."
+    try:
+        _check_asked(waiting, waiting.asked_by, now=now)
+    except (NotGrantable, NotAllowed) as error:
+        return f"It can't be done any more: {error}"
+    return ""
+
+
+def _check_asked(waiting: Approval, asker: User, *, now: datetime) -> None:
+    if waiting.what == Help.RESET:
+        support.check_resettable(user=waiting.user, actor=asker, now=now)
+    passes.check_grantable(user=waiting.user, actor=asker, now=now)
+
+
+def check_approver(*, user: User, actor: User, now: datetime) -> Approval:
+    """Return what ``actor`` may approve for ``user``.
+
+    :raises NotAllowed: for whoever is not a second, verified one of support; or nothing waits.
+    """
+    waiting = open_approval(user, now=now)
+    if waiting is None:
+        raise NotAllowed("Nothing waits for approval: it was decided, or is over an hour old.")
+    support.check_may_handle(user=user, actor=actor)
+    if waiting.asked_by_id == actor.pk:
+        raise NotAllowed("Whoever asked for it can't approve it: a second one has to look.")
+    dead = why_dead(waiting, now=now)
+    if dead:
+        raise NotAllowed(dead)
+    return waiting
+
+
+@transaction.atomic
+def approve(*, user: User, number: int, actor: User, now: datetime) -> Approval:
+    """Do what waits: the pass begins now, or the factors are reset.
+
+    ``number`` says which the approver has read: another may have taken its place since.
+
+    :raises NotAllowed: for whoever may not, and for what is decided, too old or not what was read.
+    :raises NotGrantable: where it can't be granted any more.
+    """
+    user = _locked(user)
+    passes.settle_pass(user=user, now=now)
+    user.refresh_from_db()
+    waiting = check_approver(user=user, actor=User.objects.get(pk=actor.pk), now=now)
+    _check_read(waiting, number)
+    _close(waiting, Decision.APPROVED, by=actor, now=now)
+    told = {"what": waiting.what, "reason": waiting.reason, "ticket": waiting.ticket}
+    audit.record(Event.APPROVAL_GIVEN, actor=actor, subject=user, after=told, now=now)
+    _carry_out(waiting, user=user, approver=actor, now=now)
+    return waiting
+
+
+def _carry_out(waiting: Approval, *, user: User, approver: User, now: datetime) -> None:
+    asker, reason = User.objects.get(pk=waiting.asked_by_id or 0), waiting.reason
+    if waiting.what == Help.RESET:
+        support.reset(user=user, actor=asker, reason=reason, approver=approver, now=now)
+        return
+    passes.grant_pass(
+        user=user, actor=asker, reason=reason, ticket=waiting.ticket, approver=approver, now=now
+    )
+
+
+def check_decliner(*, user: User, actor: User, now: datetime) -> Approval:
+    """Return what ``actor`` may decline for ``user``: any of support may, who asked for it, too.
+
+    :raises NotAllowed: for whoever is not support, and where nothing waits.
+    """
+    if not actor.is_active or not actor.is_bound_staff or actor.pk == user.pk:
+        raise NotAllowed("Only support staff can do this, and for others.")
+    waiting = open_approval(user, now=now)
+    if waiting is None:
+        raise NotAllowed("Nothing waits for approval: it was decided, or is over an hour old.")
+    return waiting
+
+
+@transaction.atomic
+def decline(*, user: User, number: int, reason: str, actor: User, now: datetime) -> Approval:
+    """Refuse what waits, with a reason; it does nothing then.
+
+    :raises NotAllowed: for whoever may not, and for what is decided, too old or not what was read.
+    """
+    if not reason.strip():
+        raise NotAllowed("Give a reason.")
+    user = _locked(user)
+    waiting = check_decliner(user=user, actor=actor, now=now)
+    _check_read(waiting, number)
+    _close(waiting, Decision.DECLINED, by=actor, now=now)
+    told = {"what": waiting.what, "reason": reason}
+    audit.record(Event.APPROVAL_DECLINED, actor=actor, subject=user, after=told, now=now)
+    return waiting
+
+
+def _check_read(waiting: Approval, number: int) -> None:
+    if waiting.pk != number:
+        raise NotAllowed("Another wish has taken the place of the one that you read. Look again.")
+
+
+def _close(waiting: Approval, how: Decision, *, by: User | None, now: datetime) -> None:
+    waiting.closed_at, waiting.closed_as, waiting.closed_by = now, how, by
+    waiting.save(update_fields=["closed_at", "closed_as", "closed_by"])
+
+
+def _locked(user: User) -> User:
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
