@@ -24,12 +24,14 @@ class Alarm(StrEnum):
     FAILED_TRIES = "failed_tries"
     TEXTS_USED_UP = "texts_used_up"
     MANY_PASSES = "many_passes"
+    TEXTS_REFUSED = "texts_refused"
 
 
 TEXTS = {
     Alarm.FAILED_TRIES: "{count} wrong passwords, codes or links within five minutes.",
     Alarm.TEXTS_USED_UP: "All {count} texts of a day are sent; no more go out for now.",
     Alarm.MANY_PASSES: "{count} passes were granted by {who} within an hour.",
+    Alarm.TEXTS_REFUSED: "The text provider refuses our texts (error {code}): see to its settings.",
 }
 
 
@@ -41,7 +43,7 @@ def look(*, now: datetime) -> None:
 
 
 @transaction.atomic
-def sound(alarm: Alarm, *, count: int, now: datetime, who: str = "") -> None:
+def sound(alarm: Alarm, *, now: datetime, count: int = 0, code: str = "", who: str = "") -> None:
     """Tell the operators, unless they were told within the hour; of each ``who`` by itself."""
     name = f"{alarm}:{who}" if who else alarm.value
     locks.hold("alarm", name)
@@ -49,7 +51,7 @@ def sound(alarm: Alarm, *, count: int, now: datetime, who: str = "") -> None:
     if _is_ringing(bell, now=now):
         return
     AlarmBell.objects.filter(pk=bell.pk).update(sounded_at=now)
-    text = TEXTS[alarm].format(count=count, who=who)
+    text = TEXTS[alarm].format(count=count, code=code, who=who)
     logger.error("Alarm %s: %s", alarm.value, text)
     for operator in _operators():
         mail.owe(

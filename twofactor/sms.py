@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol
+from urllib.parse import urlencode
 
 import requests
 from django.conf import settings
@@ -85,6 +86,10 @@ class Uncertain(Unavailable):
     is_uncertain = True
 
 
+# What a phone company reports later for which not the phone is at fault, but our sender.
+# https://www.twilio.com/docs/api/errors
+FILTERED = {"30007", "30032", "30034"}  # as spam, toll-free or US sender not registered
+
 # Twilio's error codes, and what each is for the person who waits.
 # https://www.twilio.com/docs/api/errors
 BY_CODE: dict[int, type[NotSent]] = {
@@ -118,8 +123,8 @@ class HandedOver:
 
 
 class SMSGateway(Protocol):
-    def send(self, *, to: str, body: str, now: datetime) -> HandedOver:
-        """Hand over one text.
+    def send(self, *, to: str, body: str, reference: str, now: datetime) -> HandedOver:
+        """Hand over one text; reports of it come back with ``reference``.
 
         :raises NotSent: one of its six kinds.
         """
@@ -128,7 +133,7 @@ class SMSGateway(Protocol):
 class OutboxGateway:
     """Writes texts where ``/outbox/`` shows them; for a machine without a provider."""
 
-    def send(self, *, to: str, body: str, now: datetime) -> HandedOver:
+    def send(self, *, to: str, body: str, reference: str, now: datetime) -> HandedOver:
         write_text(to=to, body=body, at=now)
         return HandedOver("")
 
@@ -149,10 +154,10 @@ class TwilioGateway:
         if settings.TWILIO_BASE_URL:
             self.client.api.base_url = settings.TWILIO_BASE_URL
 
-    def send(self, *, to: str, body: str, now: datetime) -> HandedOver:
+    def send(self, *, to: str, body: str, reference: str, now: datetime) -> HandedOver:
         try:
             message = self.client.messages.create(
-                to=to, body=body, status_callback=absolute(reverse("twilio_status")), **_sender()
+                to=to, body=body, status_callback=reported_to(reference), **_sender()
             )
         except TwilioRestException as error:
             raise told_apart(error) from None
@@ -167,6 +172,15 @@ class TwilioGateway:
             if self.http.session is not None:
                 self.http.session.close()
         return HandedOver(str(message.sid or ""))
+
+
+def reported_to(reference: str) -> str:
+    """Return where reports of one text go.
+
+    They name our row, as they may come before the provider's id of the text is stored, and of a
+    text whose id we never heard.
+    """
+    return f"{absolute(reverse('twilio_status'))}?{urlencode({'text': reference})}"
 
 
 def _sender() -> dict[str, str]:
@@ -190,7 +204,7 @@ def gateway() -> SMSGateway:
     return TwilioGateway() if settings.TWILIO_ACCOUNT_SID else OutboxGateway()
 
 
-def send(*, to: str, body: str, now: datetime) -> HandedOver:
+def send(*, to: str, body: str, reference: str, now: datetime) -> HandedOver:
     """Hand over one text, unless the provider has just failed five times in a row.
 
     :raises NotSent: one of its six kinds.
@@ -199,7 +213,7 @@ def send(*, to: str, body: str, now: datetime) -> HandedOver:
     if cache.get(BREAKER, 0) >= BREAKS_AFTER:
         raise Unavailable("breaker")
     try:
-        handed_over = gateway().send(to=to, body=body, now=now)
+        handed_over = gateway().send(to=to, body=body, reference=reference, now=now)
     except Unavailable:
         cache.set(BREAKER, cache.get(BREAKER, 0) + 1, BREAKS_FOR_SECONDS)
         raise

@@ -4,9 +4,9 @@ The row is committed before the provider is called, and the provider is called o
 transaction: what we count is never less than what was sent, and a slow provider holds no lock.
 """
 
-import logging
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -24,8 +24,6 @@ from accounts.models import Account, Membership, User
 from accounts.throttle import TooMany
 from twofactor import phones, sent_codes, sms
 from twofactor.models import SentCode, SentPurpose, SentState, SMSDevice, TextCharge
-
-logger = logging.getLogger(__name__)
 
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 PER_NUMBER_AN_HOUR = 5
@@ -128,8 +126,11 @@ def _check_number(device: SMSDevice, *, now: datetime) -> None:
     """Different people may ask for texts to one number at once: they queue up, too."""
     number = device.open_number()
     locks.hold("texts-to", number)
-    to_number = _texts().filter(
-        destination_key__in=phones.number_keys(number), created_at__gt=now - HOUR
+    to_number = (
+        _texts()
+        # What may not have arrived is no nuisance; its cost counts elsewhere.
+        .exclude(state=SentState.UNCERTAIN)
+        .filter(destination_key__in=phones.number_keys(number), created_at__gt=now - HOUR)
     )
     times = list(to_number.order_by("-created_at").values_list("created_at", flat=True)[:5])
     if len(times) >= PER_NUMBER_AN_HOUR:
@@ -219,7 +220,7 @@ def _hand_over(sent: SentCode, number: str, *, now: datetime) -> SentCode:
         "code": sent_codes.code_of(sent),
     }
     try:
-        handed_over = sms.send(to=number, body=body, now=now)
+        handed_over = sms.send(to=number, body=body, reference=str(sent.uid), now=now)
     except sms.NotSent as error:
         _note_not_sent(sent, error, now=now)
         raise
@@ -239,7 +240,7 @@ def _note_not_sent(sent: SentCode, error: sms.NotSent, *, now: datetime) -> None
     _settle(sent, state, error=error.code)
     audit.record(Event.TEXT_REFUSED, subject=sent.user, after={"reason": error.code}, now=now)
     if error.wakes_operator:
-        logger.error("The text provider refused us (%s): check its settings.", error.code)
+        alarms.sound(Alarm.TEXTS_REFUSED, code=error.code, now=now)
         tell_owners(sent.user, _("the text service refused us."), now=now)
 
 
@@ -258,12 +259,24 @@ REPORTED = {
 }
 
 
-def note_report(*, provider_id: str, status: str, error: str) -> None:
+@transaction.atomic
+def note_report(
+    *, reference: str, provider_id: str, status: str, error: str, now: datetime
+) -> None:
     """Note what the provider reports of a text; what is unknown or already final stays as it is."""
     state = REPORTED.get(status)
-    if state is None or not provider_id:
+    if state is None:
         return
     under_way = [SentState.READY, SentState.HANDED_OVER, SentState.UNCERTAIN]
-    SentCode.objects.filter(provider_id=provider_id, state__in=under_way).update(
-        state=state, error=error[:16]
-    )
+    found = _reported(reference, provider_id).filter(state__in=under_way)
+    is_news = found.update(state=state, error=error[:16]) > 0
+    if is_news and state == SentState.UNDELIVERED and error in sms.FILTERED:
+        alarms.sound(Alarm.TEXTS_REFUSED, code=error, now=now)
+
+
+def _reported(reference: str, provider_id: str) -> QuerySet[SentCode]:
+    """Return the row of a text by our name for it; by the provider's where the report has none."""
+    try:
+        return SentCode.objects.filter(uid=UUID(reference))
+    except ValueError:
+        return SentCode.objects.exclude(provider_id="").filter(provider_id=provider_id)

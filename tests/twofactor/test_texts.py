@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -157,7 +158,8 @@ def test_a_text_goes_out_with_sender_and_callback(
     message = twilio_stand_in.messages[0]
     assert message["To"] == NUMBER
     assert message["From"] == "+15005550006"
-    assert message["StatusCallback"] == "http://testserver/webhooks/twilio/status/"
+    reported_to = f"http://testserver/webhooks/twilio/status/?text={sent.uid}"
+    assert message["StatusCallback"] == reported_to
     assert sent.state == SentState.HANDED_OVER
     assert sent.provider_id == message["sid"]
 
@@ -227,8 +229,22 @@ def test_reports_only_move_a_text_on(ben: Enrolled, now: datetime, twilio_stand_
         ("queued", SentState.DELIVERED),
         ("delivered", SentState.DELIVERED),
     ]:
-        texts.note_report(provider_id=sent.provider_id, status=status, error="")
+        note(reference=str(sent.uid), status=status, now=now)
         sent.refresh_from_db()
         assert sent.state == state
-    texts.note_report(provider_id="SM-unknown", status="delivered", error="")
-    texts.note_report(provider_id="", status="failed", error="30007")
+
+
+@pytest.mark.parametrize("reference", ["", "no name of ours", "\x00", str(uuid4())])
+def test_a_report_of_no_text_of_ours_changes_nothing(
+    reference: str, ben: Enrolled, now: datetime, twilio_stand_in: Twilio
+) -> None:
+    sent = text(ben, now=now)
+    note(reference=reference, status="failed", now=now)
+    sent.refresh_from_db()
+    assert sent.state == SentState.HANDED_OVER
+
+
+def note(*, reference: str, status: str, now: datetime, provider_id: str = "") -> None:
+    texts.note_report(
+        reference=reference, provider_id=provider_id, status=status, error="30007", now=now
+    )

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
@@ -19,9 +20,11 @@ def twilio_status(request: HttpRequest) -> HttpResponse:
     if not is_signed(request):
         return HttpResponse(status=403)
     texts.note_report(
+        reference=request.GET.get("text", ""),
         provider_id=request.POST.get("MessageSid", ""),
         status=request.POST.get("MessageStatus", ""),
         error=request.POST.get("ErrorCode", ""),
+        now=timezone.now(),
     )
     return HttpResponse(status=204)
 
