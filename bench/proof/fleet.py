@@ -83,7 +83,7 @@ class Fleet:
 
 
 @contextmanager
-def running_fleet(folder: Path, *, threads: int) -> Iterator[Fleet]:
+def running_fleet(folder: Path, *, threads: int, processes: int = PROCESSES) -> Iterator[Fleet]:
     """Start the processes on this process's database; their logs and texts lie in ``folder``."""
     env = environment(
         DJANGO_SETTINGS_MODULE="settings.test",
@@ -94,7 +94,7 @@ def running_fleet(folder: Path, *, threads: int) -> Iterator[Fleet]:
     command = [sys.executable, "-m", "bench.proof.poster", str(threads)]
     with ExitStack() as stack:
         posters = []
-        for number in range(PROCESSES):
+        for number in range(processes):
             log = stack.enter_context((folder / f"poster{number}.log").open("wb"))
             popen = subprocess.Popen(
                 command, env=env, cwd=ROOT, text=True, stderr=log,
