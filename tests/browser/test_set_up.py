@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 PHONE = "+12025550142"
 
 
+@pytest.mark.proves("B66")
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
 def test_a_member_sets_up_an_app_and_signs_in_with_it(
     javascript: bool, stage: Callable[..., list[str]], person: Callable[..., Person]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from accounts.audit import Event
 from accounts.models import AuditEvent, Session
 from bench.proof.fleet import Post, Poster, cookies_of, running_fleet
 from tests.enforcement.kit import enrolled_person, sign_in
-from tests.twofactor.people import attempt_of, redeem
+from tests.twofactor.people import Enrolled, attempt_of, redeem
 from twofactor import backup_codes
 from twofactor.redeem import CodeRejected, Kind
 
@@ -35,16 +36,25 @@ def wait_for(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def post_of(person: Enrolled) -> Post:
+    """A backup code, posted half-way in."""
+    return Post(
+        path="/login/recovery/",
+        fields={"code": person.codes[0]},
+        cookies=cookies_of(sign_in(person.user)),
+    )
+
+
 def waiting() -> list[int]:
     return ask(WAITING, connection.settings_dict["NAME"])
 
 
-def kill_while_it_waits_for(table: str, poster: Poster, post: dict[str, object]) -> None:
+def kill_while_it_waits_for(table: str, poster: Poster, post: Post) -> None:
     """Stop the post at its write to ``table``, and kill its process there."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"lock table {table} in exclusive mode")
-        poster.tell([post])
+        poster.tell([asdict(post)])
         assert poster.hear() == "ready"
         poster.tell("go")
         wait_for(lambda: bool(waiting()))
@@ -61,13 +71,7 @@ def kill_while_it_waits_for(table: str, poster: Poster, post: dict[str, object])
 def test_a_code_whose_redeemer_was_killed_is_good_once(table: str, tmp_path: Path) -> None:
     """The tables in which the code is marked as spent, the event written, the session made."""
     person = enrolled_person()
-    cookies = cookies_of(sign_in(person.user))
-    post = {
-        "path": "/login/recovery/",
-        "fields": {"code": person.codes[0]},
-        "cookies": cookies,
-        "address": "192.0.2.7",
-    }
+    post = post_of(person)
     with running_fleet(tmp_path, threads=1, processes=1) as fleet:
         kill_while_it_waits_for(table, fleet.posters[0], post)
     assert backup_codes.codes_left(person.user) == 10
@@ -85,15 +89,7 @@ def test_a_code_whose_redeemer_was_killed_is_good_once(table: str, tmp_path: Pat
 def test_a_code_whose_redeemer_was_killed_after_the_commit_is_spent(tmp_path: Path) -> None:
     person = enrolled_person()
     with running_fleet(tmp_path, threads=1, processes=1) as fleet:
-        (answer,) = fleet.post(
-            [
-                Post(
-                    path="/login/recovery/",
-                    fields={"code": person.codes[0]},
-                    cookies=cookies_of(sign_in(person.user)),
-                )
-            ]
-        )
+        (answer,) = fleet.post([post_of(person)])
         fleet.posters[0].popen.kill()
     assert answer.status == 302
     with pytest.raises(CodeRejected):

@@ -20,6 +20,7 @@ def ada(now: datetime) -> Enrolled:
     return enrol_app(now=now)
 
 
+@pytest.mark.proves("S21", "B56")
 def test_ten_codes_of_eighty_bits_without_look_alikes(ada: Enrolled) -> None:
     assert len(set(ada.codes)) == 10
     assert len(backup_codes.SYMBOLS) ** backup_codes.LENGTH >= 2**80
@@ -42,6 +43,7 @@ def test_ten_codes_of_eighty_bits_without_look_alikes(ada: Enrolled) -> None:
         assert len(set(backup_codes.SYMBOLS) & set(alike)) <= 1
 
 
+@pytest.mark.proves("S21")
 def test_symbols_are_even_and_codes_never_repeat() -> None:
     made = [backup_codes.new_code() for _ in range(20_000)]
     assert len(set(made)) == len(made)
@@ -51,6 +53,7 @@ def test_symbols_are_even_and_codes_never_repeat() -> None:
     assert chi_square < 55  # 21 degrees of freedom: exceeded once in ten thousand runs
 
 
+@pytest.mark.proves("S23")
 def test_a_used_backup_code_is_refused_and_the_others_work(ada: Enrolled, now: datetime) -> None:
     for code in ada.codes[:3]:
         assert redeem(attempt_of(ada.user, code, kind=Kind.BACKUP), now=now) is Kind.BACKUP
@@ -66,6 +69,7 @@ def test_the_mail_says_how_many_are_left(ada: Enrolled, now: datetime) -> None:
     assert notice.context["left"] == 9
 
 
+@pytest.mark.proves("S22")
 def test_a_try_costs_one_hash_whatever_the_outcome(
     ada: Enrolled, now: datetime, monkeypatch: Any
 ) -> None:
@@ -89,6 +93,7 @@ def test_a_try_costs_one_hash_whatever_the_outcome(
     assert not hashes
 
 
+@pytest.mark.proves("S24")
 def test_new_codes_void_all_old_ones(ada: Enrolled, now: datetime) -> None:
     new = enrolment.new_codes(ada.user, stamp_read=ada.user.stamp, now=now)
     assert not set(new) & set(ada.codes)
@@ -97,6 +102,7 @@ def test_new_codes_void_all_old_ones(ada: Enrolled, now: datetime) -> None:
     assert redeem(attempt_of(ada.user, new[0], kind=Kind.BACKUP), now=now) is Kind.BACKUP
 
 
+@pytest.mark.proves("S22")
 def test_no_code_lies_in_the_database(ada: Enrolled) -> None:
     stored = b"".join(bytes(code.sealed_hash) for code in BackupCode.objects.all())
     for code in ada.codes:
@@ -104,6 +110,7 @@ def test_no_code_lies_in_the_database(ada: Enrolled) -> None:
         assert code.replace("-", "").encode() not in stored
 
 
+@pytest.mark.proves("S24", "B58")
 def test_codes_alone_are_no_second_factor(ada: Enrolled, now: datetime) -> None:
     assert ada.app is not None
     ada.app.delete()

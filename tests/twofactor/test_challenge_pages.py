@@ -55,6 +55,7 @@ def test_a_wrong_code_is_explained_at_the_field(ada: Enrolled, tab: Browser) -> 
     assert not tab.is_in()
 
 
+@pytest.mark.proves("S05", "B43")
 @pytest.mark.parametrize("fields", [{}, {"code": ""}, {"code": "\0\0\0\0\0\0"}, {"other": "1"}])
 def test_odd_forms_are_no_error(fields: dict[str, str], ada: Enrolled, tab: Browser) -> None:
     tab.give_password(ada.user)
@@ -112,6 +113,7 @@ def test_a_sign_in_begun_while_the_budget_is_spent_goes_on_after_it(
     assert tab.is_in()
 
 
+@pytest.mark.proves("S03", "B40")
 def test_the_same_code_opens_no_second_sign_in(ada: Enrolled, tab: Browser) -> None:
     tab.give_password(ada.user)
     tab.post(VERIFY, code=ada.code_at(tab.now))

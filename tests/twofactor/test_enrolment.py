@@ -36,6 +36,7 @@ def begin(user: User, *, now: datetime, attempt: str = "setup") -> Enrolled:
     return Enrolled(user=user, codes=[], secret=app.open_secret(), app=app)
 
 
+@pytest.mark.proves("S13", "B59")
 def test_the_secret_stays_until_confirmed_or_half_an_hour_old(now: datetime) -> None:
     user = make_user()
     first = begin(user, now=now)
@@ -44,6 +45,7 @@ def test_the_secret_stays_until_confirmed_or_half_an_hour_old(now: datetime) -> 
     assert begin(user, now=now + HALF_AN_HOUR).secret != first.secret
 
 
+@pytest.mark.proves("S13", "B61")
 def test_a_pending_device_verifies_nothing(now: datetime) -> None:
     started = begin(make_user(), now=now)
     assert not devices.has_device(started.user)
@@ -51,6 +53,7 @@ def test_a_pending_device_verifies_nothing(now: datetime) -> None:
         redeem(attempt_of(started.user, started.code_at(now)), now=now)
 
 
+@pytest.mark.proves("S13")
 def test_a_code_half_an_hour_later_confirms_nothing(now: datetime) -> None:
     started = begin(make_user(), now=now)
     late = now + HALF_AN_HOUR
@@ -81,6 +84,7 @@ def test_confirming_enrols_mails_and_renews_the_stamp(now: datetime) -> None:
     assert len(ada.codes) == 10
 
 
+@pytest.mark.proves("B60")
 def test_of_two_browsers_one_gets_in_and_the_other_starts_over(now: datetime) -> None:
     user = make_user()
     stamp = user.stamp
@@ -101,6 +105,7 @@ def test_a_stale_stamp_changes_nothing(now: datetime) -> None:
     assert backup_codes.codes_left(started.user) == 0
 
 
+@pytest.mark.proves("B64")
 def test_the_old_app_and_codes_count_until_the_new_one_is_proved(now: datetime) -> None:
     ada = enrol_app(now=now)
     new = begin(ada.user, now=now)
@@ -134,7 +139,7 @@ def test_set_up_on_a_pass_deletes_the_whole_old_set(now: datetime) -> None:
     assert devices.app_of(ada.user) is not None
 
 
-@pytest.mark.proves("S16")
+@pytest.mark.proves("S16", "B64")
 def test_the_last_device_can_not_be_removed(now: datetime) -> None:
     ada = enrol_app(now=now)
     with pytest.raises(enrolment.LastDevice):

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 MANY = 30
 
 
+@pytest.mark.proves("S04", "B53")
 def test_one_code_of_the_app_is_accepted_once(now: datetime) -> None:
     ada = enrol_app(now=now)
     given = attempt_of(ada.user, ada.code_at(now))
@@ -33,6 +34,7 @@ def test_one_code_of_the_app_is_accepted_once(now: datetime) -> None:
     assert set(raised(results)) <= {CodeRejected, TooMany}
 
 
+@pytest.mark.proves("S09")
 def test_wrong_codes_share_one_budget(now: datetime) -> None:
     ada = enrol_app(now=now)
     given = attempt_of(ada.user, wrong(ada.code_at(now)))
@@ -43,6 +45,7 @@ def test_wrong_codes_share_one_budget(now: datetime) -> None:
     assert TOTPDevice.objects.get(user=ada.user).failures == 5
 
 
+@pytest.mark.proves("S23", "B53")
 def test_one_backup_code_is_spent_once(now: datetime) -> None:
     ada = enrol_app(now=now)
     given = attempt_of(ada.user, ada.codes[0], kind=Kind.BACKUP)
@@ -51,6 +54,7 @@ def test_one_backup_code_is_spent_once(now: datetime) -> None:
     assert backup_codes.codes_left(ada.user) == 9
 
 
+@pytest.mark.proves("S23", "B53")
 def test_two_backup_codes_are_spent_by_two(now: datetime) -> None:
     ada = enrol_app(now=now)
     tries = [attempt_of(ada.user, code, kind=Kind.BACKUP) for code in ada.codes[:2]]
@@ -66,6 +70,7 @@ def test_one_texted_code_is_accepted_once(now: datetime) -> None:
     assert results.count(Kind.TEXT) == 1
 
 
+@pytest.mark.proves("S26")
 def test_many_clicks_are_one_text(now: datetime, texts_in_a_folder: Path) -> None:
     ben = enrol_phone(now=now)
     before = len(list(texts_in_a_folder.glob("*.json")))
@@ -75,6 +80,7 @@ def test_many_clicks_are_one_text(now: datetime, texts_in_a_folder: Path) -> Non
     assert SentCode.objects.filter(user=ben.user, purpose="sign_in").count() == 1
 
 
+@pytest.mark.proves("S24")
 def test_codes_made_in_two_browsers_leave_one_set(now: datetime) -> None:
     ada = enrol_app(now=now)
     make = partial(enrolment.new_codes, ada.user, stamp_read=ada.user.stamp, now=now)

@@ -44,12 +44,14 @@ def refused(given: Try, *, now: datetime) -> Reason:
     return error.value.reason
 
 
+@pytest.mark.proves("S03", "B40")
 def test_a_right_code_is_accepted_once(ada: Enrolled, now: datetime) -> None:
     given = attempt_of(ada.user, ada.code_at(now))
     assert redeem(given, now=now) is Kind.APP
     assert refused(given, now=now) is Reason.REUSED
 
 
+@pytest.mark.proves("S03", "B40")
 def test_an_older_step_after_a_newer_one_is_refused(ada: Enrolled, now: datetime) -> None:
     redeem(attempt_of(ada.user, ada.code_at(now + STEP)), now=now)
     older = attempt_of(ada.user, ada.code_at(now))
@@ -58,6 +60,7 @@ def test_an_older_step_after_a_newer_one_is_refused(ada: Enrolled, now: datetime
     assert events.count() == 1
 
 
+@pytest.mark.proves("S13", "B40")
 def test_the_code_that_confirmed_can_not_sign_in(now: datetime) -> None:
     ada = enrol_app(now=now)
     before = now - timedelta(minutes=5)
@@ -65,6 +68,7 @@ def test_the_code_that_confirmed_can_not_sign_in(now: datetime) -> None:
     assert refused(given, now=before) is Reason.REUSED
 
 
+@pytest.mark.proves("B44", "B45")
 def test_leading_zeros_count(ada: Enrolled, now: datetime) -> None:
     at = now
     while not ada.code_at(at).startswith("0"):
@@ -74,6 +78,7 @@ def test_leading_zeros_count(ada: Enrolled, now: datetime) -> None:
     assert redeem(attempt_of(ada.user, code), now=at) is Kind.APP
 
 
+@pytest.mark.proves("S06")
 def test_a_code_of_somebody_else_is_wrong(ada: Enrolled, now: datetime) -> None:
     other = enrol_app(now=now)
     assert refused(attempt_of(ada.user, other.code_at(now)), now=now) is Reason.WRONG
@@ -178,6 +183,7 @@ def test_after_fifty_failures_only_replacing_the_app_helps(ada: Enrolled, now: d
     assert redeem(attempt_of(ada.user, ada.codes[0], kind=Kind.BACKUP), now=now) is Kind.BACKUP
 
 
+@pytest.mark.proves("S05", "B43")
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "abc", "\0" * 6, "9" * 100_000])
 def test_what_is_no_code_is_one_failed_try(code: str, ada: Enrolled, now: datetime) -> None:
     assert refused(attempt_of(ada.user, code), now=now) is Reason.FORM
@@ -210,6 +216,7 @@ def test_an_exception_in_the_block_leaves_the_code_good(ada: Enrolled, now: date
     assert redeem(given, now=now) is Kind.APP
 
 
+@pytest.mark.proves("S06")
 def test_a_secret_of_another_row_verifies_nothing(ada: Enrolled, now: datetime) -> None:
     other = enrol_app(now=now)
     assert other.app is not None
@@ -217,6 +224,7 @@ def test_a_secret_of_another_row_verifies_nothing(ada: Enrolled, now: datetime) 
     assert refused(attempt_of(ada.user, other.code_at(now)), now=now) is Reason.BLOCKED
 
 
+@pytest.mark.proves("S04", "B43")
 def test_a_device_verifies_nothing_by_itself(ada: Enrolled, now: datetime) -> None:
     assert ada.app is not None
     assert ada.app.verify_token(ada.code_at(now)) is False
@@ -246,6 +254,7 @@ def test_a_text_takes_five_checks(ben: Enrolled, now: datetime) -> None:
     assert refused(texted(ben, sent), now=now) is Reason.EXPIRED
 
 
+@pytest.mark.proves("S06")
 @pytest.mark.parametrize("change", [{"attempt": "b"}, {"purpose": "reauthenticate"}])
 def test_a_text_is_good_for_its_attempt_and_purpose_alone(
     change: dict[str, str], ben: Enrolled, now: datetime
@@ -256,6 +265,7 @@ def test_a_text_is_good_for_its_attempt_and_purpose_alone(
     assert redeem(texted(ben, sent), now=now) is Kind.TEXT
 
 
+@pytest.mark.proves("S06")
 def test_a_text_sent_to_a_replaced_phone_is_dead(ben: Enrolled, now: datetime) -> None:
     sent = text(ben, now=now)
     enrol_phone(ben.user, number="+12025550124", now=now + timedelta(hours=2, minutes=1))

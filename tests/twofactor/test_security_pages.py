@@ -66,6 +66,7 @@ def test_a_wrong_password_spends_no_code(ada: Enrolled, tab: Browser) -> None:
     assert is_fresh(tab)
 
 
+@pytest.mark.proves("S03", "B40")
 def test_a_code_used_to_sign_in_does_not_count_again(tab: Browser, now: datetime) -> None:
     ada = enrol_app(now=now)
     tab.give_password(ada.user)
@@ -79,6 +80,7 @@ def test_a_backup_code_counts_here(ada: Enrolled, tab: Browser) -> None:
     assert is_fresh(tab)
 
 
+@pytest.mark.proves("S06")
 def test_a_text_counts_in_the_session_that_asked(
     tab: Browser, now: datetime, texts_in_a_folder: Path
 ) -> None:

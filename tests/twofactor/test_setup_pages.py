@@ -93,6 +93,7 @@ def test_who_must_set_up_gets_in_by_setting_up_an_app(overdue: User, tab: Browse
     assert devices.can_verify(overdue)
 
 
+@pytest.mark.proves("S24", "B57")
 def test_the_ten_codes_are_shown_once_and_ticked(overdue: User, tab: Browser) -> None:
     tab.give_password(overdue)
     prove_mailbox(tab, overdue)
@@ -110,6 +111,7 @@ def test_the_ten_codes_are_shown_once_and_ticked(overdue: User, tab: Browser) ->
     assert tab.is_in()
 
 
+@pytest.mark.proves("B65")
 def test_new_codes_need_fresh_proof(overdue: User, tab: Browser) -> None:
     tab.give_password(overdue)
     prove_mailbox(tab, overdue)
@@ -266,6 +268,7 @@ def sign_in(tab: Browser, person: Enrolled) -> None:
     assert tab.is_in()
 
 
+@pytest.mark.proves("B64", "B65")
 def test_an_enrolled_person_replaces_the_app_with_fresh_proof(tab: Browser, now: datetime) -> None:
     ada = enrol_app(now=now)
     sign_in(tab, ada)
@@ -277,6 +280,7 @@ def test_an_enrolled_person_replaces_the_app_with_fresh_proof(tab: Browser, now:
     assert tab.post(APP, code=new.at(tab.now)).url.startswith("/reauthenticate/")
 
 
+@pytest.mark.proves("S16", "B64")
 def test_removing_the_last_device_is_refused(tab: Browser, now: datetime) -> None:
     ada = enrol_app(now=now)
     sign_in(tab, ada)

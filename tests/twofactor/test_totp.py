@@ -11,6 +11,7 @@ from twofactor import totp
 MS = timedelta(milliseconds=1)
 
 
+@pytest.mark.proves("S02", "B48")
 @pytest.mark.parametrize("off", range(-3, 4))
 @pytest.mark.parametrize("within", [timedelta(), timedelta(seconds=30) - MS])
 def test_only_the_step_of_now_and_its_neighbours_count(
@@ -23,6 +24,7 @@ def test_only_the_step_of_now_and_its_neighbours_count(
     assert found == (totp.step_at(at) + off if abs(off) <= 1 else None)
 
 
+@pytest.mark.proves("S03")
 def test_a_step_at_or_before_the_last_one_is_refused(now: datetime) -> None:
     secret, step = totp.new_secret(), totp.step_at(now)
     code = pyotp.TOTP(secret).generate_otp(step)
@@ -30,6 +32,7 @@ def test_a_step_at_or_before_the_last_one_is_refused(now: datetime) -> None:
     assert totp.matching_step(secret, code, last_step=step, now=now) is None
 
 
+@pytest.mark.proves("S01")
 def test_a_secret_has_160_bits() -> None:
     assert len(pyotp.TOTP(totp.new_secret()).byte_secret()) * 8 == 160
 

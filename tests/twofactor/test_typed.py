@@ -5,6 +5,7 @@ from twofactor import backup_codes, typed
 RIGHT = "012345"
 
 
+@pytest.mark.proves("S05", "B46")
 @pytest.mark.parametrize(
     "given",
     [
@@ -22,6 +23,7 @@ def test_spacing_and_dashes_do_not_matter(given: str) -> None:
     assert typed.six_digits(given) == RIGHT
 
 
+@pytest.mark.proves("S05", "B43", "B45")
 @pytest.mark.parametrize(
     "given",
     [
@@ -49,6 +51,7 @@ def test_anything_but_six_ascii_digits_is_no_code(given: str) -> None:
 CODE = "ACDEFGHJKMNPQRTWXY"
 
 
+@pytest.mark.proves("B56")
 @pytest.mark.parametrize(
     "given",
     [
@@ -64,6 +67,7 @@ def test_a_backup_code_may_be_typed_in_many_ways(given: str) -> None:
     assert backup_codes.normalised(given) == CODE
 
 
+@pytest.mark.proves("S22")
 @pytest.mark.parametrize("given", ["", "ACDEFG", CODE + "A", CODE[:-1] + "O", "A" * 1_000_000])
 def test_what_is_no_backup_code_costs_no_hash(given: str) -> None:
     with pytest.raises(typed.InvalidForm):

@@ -41,10 +41,12 @@ def altered(code: str) -> str:
     return code[:-1] + str((int(code[-1]) + 1) % 10)
 
 
+@pytest.mark.proves("S01")
 def test_there_are_as_many_vectors_as_published() -> None:
     assert (len(OURS), len(OTHERS), len(HOTP)) == (6, 12, 10)
 
 
+@pytest.mark.proves("S01")
 @pytest.mark.parametrize("vector", OURS, ids=lambda vector: vector["TIME"])
 def test_rfc_6238_sha1(vector: dict[str, str]) -> None:
     secret, time = secret_of(vector), int(vector["TIME"])
@@ -56,6 +58,7 @@ def test_rfc_6238_sha1(vector: dict[str, str]) -> None:
     assert not eight.verify(altered(vector["TOTP"]), for_time=time)
 
 
+@pytest.mark.proves("S01")
 @pytest.mark.parametrize("vector", OTHERS, ids=lambda vector: vector["MODE"] + vector["TIME"])
 def test_rfc_6238_other_hashes(vector: dict[str, str]) -> None:
     time = int(vector["TIME"])
@@ -64,6 +67,7 @@ def test_rfc_6238_other_hashes(vector: dict[str, str]) -> None:
     assert not app.verify(altered(vector["TOTP"]), for_time=time)
 
 
+@pytest.mark.proves("S01")
 @pytest.mark.parametrize("vector", HOTP, ids=lambda vector: vector["COUNTER"])
 def test_rfc_4226(vector: dict[str, str]) -> None:
     secret, counter, code = secret_of(vector), int(vector["COUNTER"]), vector["HOTP"]
