@@ -86,6 +86,7 @@ def test_no_page_of_a_person_holds_a_secret(dora: Enrolled) -> None:
             assert secret not in page, path
 
 
+@pytest.mark.proves("S39")
 def test_the_person_page_takes_no_form(dora: Enrolled) -> None:
     fields = {field.name: "1" for field in User._meta.fields}
     before = User.objects.filter(pk=dora.user.pk).values().get()
@@ -122,6 +123,7 @@ def test_the_list_costs_the_same_for_any_number_of_people(
 # Passes
 
 
+@pytest.mark.proves("S39", "S40")
 def test_support_grants_a_pass_with_a_reason(dora: Enrolled, clock: Clock) -> None:
     client = support_browser()
     page = text_of(client.get(person_page(dora.user, "pass")))
@@ -138,6 +140,7 @@ def test_support_grants_a_pass_with_a_reason(dora: Enrolled, clock: Clock) -> No
     assert "On a pass" in text_of(client.get(person_page(dora.user)))
 
 
+@pytest.mark.proves("S39", "B103")
 def test_a_second_grant_says_that_a_pass_is_running(dora: Enrolled, clock: Clock) -> None:
     client = support_browser()
     post(client, dora.user, "pass", **REASON)

@@ -55,6 +55,7 @@ def kinds(person: User) -> list[str]:
 # Granting.
 
 
+@pytest.mark.proves("S39")
 def test_a_pass_ends_a_day_after_it_was_granted(
     lost: Enrolled, support: User, now: datetime
 ) -> None:
@@ -282,6 +283,7 @@ def test_settling_twice_is_settling_once(lost: Enrolled, owner: User, now: datet
 # Revoking.
 
 
+@pytest.mark.proves("S42")
 def test_revoking_early_brings_the_old_device_back_and_ends_sessions(
     lost: Enrolled, clock: Clock
 ) -> None:

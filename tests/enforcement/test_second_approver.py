@@ -154,6 +154,7 @@ def outcome_of(client: Client, target: User) -> str:
     return found
 
 
+@pytest.mark.proves("B103")
 @pytest.mark.parametrize("role", ROLES)
 def test_who_grants_to_whom(
     role: str,

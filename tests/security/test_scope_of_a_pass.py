@@ -1,0 +1,125 @@
+"""What a pass opens: the second factor's prompt alone. No page takes a factor away under it."""
+
+from copy import copy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from enforcement import passes, policies, tasks
+from enforcement.models import Pass
+from tests.enforcement.kit import enrolled_person, is_in, sign_in
+from tests.factories import PASSWORD, make_account, make_user
+from tests.journeys.clock import DAY, Clock, stopped_clock
+from tests.routes import routes
+from tests.twofactor.people import NUMBER, enrol_app, enrol_phone
+from twofactor import mailbox
+from twofactor.models import BackupCode, SMSDevice, TOTPDevice
+
+# What ends the pass at the person's own wish, or takes the sign-in itself away.
+MEANT = {"pass_end", "member_pass_end", "admin:accounts_user_pass_revoke", "settings_delete"}
+FIELDS = {
+    "password": PASSWORD, "old_password": PASSWORD, "new_password1": "another long one",
+    "new_password2": "another long one", "code": "123456", "method": "app", "phone": NUMBER,
+    "new": "on", "saved": "on", "confirm": "on", "reason": "x", "email": "thief@evil.example",
+    "scope": "all", "until": "2030-01-01", "pass_until": "2030-01-01", "next": "/",
+}  # fmt: skip
+
+
+@pytest.fixture
+def ada(clock: Clock) -> User:
+    """On a pass; owner of her account, so that the admin is open to her, too."""
+    person = enrolled_person(email="ada@northwind.example").user
+    enrol_phone(person, now=clock.now)
+    account = make_account("northwind", owner=person, members=(make_user(),))
+    policies.switch_on(account=account, actor=None, now=clock.now)
+    passes.grant_pass(user=person, actor=None, reason="lost", now=clock.now)
+    return person
+
+
+def factors_of(person: User) -> dict[str, list[Any]]:
+    """Return what the person's factors are and, of the pass, when it ends."""
+    return {
+        "apps": list(TOTPDevice.objects.confirmed().filter(user=person).values()),
+        "phones": list(SMSDevice.objects.confirmed().filter(user=person).values()),
+        "codes": list(BackupCode.objects.filter(code_set__user=person).order_by("pk").values()),
+        "passes": list(Pass.objects.filter(user=person).values()),
+    }
+
+
+def paths() -> list[tuple[str, str]]:
+    found = [(route.name, route.path) for route in routes() if route.name not in MEANT]
+    own = [("device_remove", f"/two-factor/remove/{method}/") for method in ("app", "text")]
+    return [*found, *own]
+
+
+@pytest.mark.django_db
+@pytest.mark.proves("S39", "S41")
+def test_no_page_takes_a_factor_or_moves_the_end_under_a_pass(ada: User, clock: Clock) -> None:
+    client = sign_in(ada)
+    client.post("/reauthenticate/", {"password": PASSWORD})
+    assert is_in(client)
+    before, cookies, answered = factors_of(ada), copy(client.cookies), 0
+    for name, path in [*paths(), ("person", f"/admin/accounts/user/{ada.pk}/change/")]:
+        for method in ("get", "post"):
+            with transaction.atomic():
+                client.cookies = copy(cookies)
+                answer = getattr(client, method)(path, FIELDS)
+                answered += answer.status_code in {200, 302, 409}
+                assert factors_of(ada) == before, (name, method)
+                transaction.set_rollback(True)
+    assert answered > 50
+    client.cookies = cookies
+    assert is_in(client)
+
+
+@pytest.mark.django_db
+@pytest.mark.proves("S41")
+def test_enrolling_under_a_pass_needs_the_password_and_the_mailbox(ada: User, clock: Clock) -> None:
+    client = sign_in(ada)
+    clock.forward(minutes=10)
+    assert client.get("/two-factor/setup/app/")["Location"].startswith("/reauthenticate/")
+    client.post("/reauthenticate/", {"password": PASSWORD})
+    assert client.get("/two-factor/setup/app/").status_code == 302
+    answer = client.post("/two-factor/setup/", {"method": "app"})
+    assert answer["Location"].startswith("/two-factor/setup/mailbox/")
+    client.post("/two-factor/setup/mailbox/", {"code": "000000"})
+    assert client.get("/two-factor/setup/app/").status_code == 302
+    assert not TOTPDevice.objects.pending().filter(user=ada).exists()
+    client.get(mailbox.make_link(ada, now=clock.now).removeprefix("http://testserver"))
+    assert client.get("/two-factor/setup/app/").status_code == 200
+
+
+def skewed(client: Client, hours: int, clock: Clock) -> None:
+    """Have one worker, whose clock is wrong, serve the person and sweep."""
+    right = clock.now
+    clock.set(right + timedelta(hours=hours))
+    client.get("/settings/")
+    tasks.sweep()
+    clock.set(right)
+
+
+@pytest.mark.django_db
+@pytest.mark.postgres
+@pytest.mark.proves("S39")
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_worker_whose_clock_is_wrong_ends_nothing_and_moves_no_end(hours: int) -> None:
+    """The database's clock is the real one: it says that the worker's is not to be believed."""
+    real = timezone.now()
+    person = enrol_app(make_user(), now=real - DAY).user
+    policies.switch_on(account=make_account(members=(person,)), actor=None, now=real - DAY)
+    until = real + timedelta(minutes=30)
+    granted = passes.grant_pass(user=person, actor=None, reason="lost", now=until - DAY)
+    with stopped_clock() as clock:
+        clock.set(real)
+        client = sign_in(person)
+        skewed(client, hours, clock)
+        granted.refresh_from_db()
+        assert (granted.until, granted.closed_at) == (until, None)
+        clock.set(real)
+        assert is_in(sign_in(person))
+        assert TOTPDevice.objects.confirmed().filter(user=person).exists()
