@@ -13,6 +13,7 @@ def main(name: str, size: int) -> int:
     from bench.proof import (  # noqa: PLC0415 - as above
         audit_trail,
         guessing,
+        mail_kills,
         model_check,
         outage,
         previews,
@@ -50,6 +51,7 @@ def main(name: str, size: int) -> int:
         "audit_tampering": lambda: audit_trail.tampered(size),
         "audit_export": lambda: audit_trail.exported(size),
         "audit_kills": lambda: audit_trail.killed(size),
+        "mail_kills": lambda: mail_kills.run(size),
         "journeys": suites.journeys,
         "odd_values": lambda: suites.odd_values(size),
         "outage": lambda: outage.workers_dead_across_a_deadline(size),

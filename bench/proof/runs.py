@@ -109,6 +109,16 @@ RUNS = (
         full=50,
     ),
     Run(
+        name="mail_kills",
+        title="Workers killed while they mail",
+        what=(
+            "PostgreSQL, a real worker, beat and mail server; SIGKILL to the worker or to its "
+            "child, half of them\nafter a mail was taken and before the worker heard of it."
+        ),
+        database="postgres",
+        full=50,
+    ),
+    Run(
         name="outage",
         title="Six hours without workers",
         what="No worker and no beat from two hours before a deadline until four hours after it.",
