@@ -14,11 +14,16 @@ FILLED = {"int": "1", "slug": "northwind", "str": "x", "path": "1", "": "x"}
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: its name with namespace (its text where it has none), its view and a path."""
+    """One route: its name with namespace (its text where it has none), its view and its text."""
 
     name: str
     view: Callable[..., Any]
-    path: str
+    text: str  # with its holes
+
+    @property
+    def path(self) -> str:
+        """A path that it answers."""
+        return HOLE.sub(_fill, self.text)
 
 
 def routes() -> list[Route]:
@@ -30,7 +35,7 @@ def _below(
 ) -> Iterator[Route]:
     for pattern in patterns:
         is_regex = isinstance(pattern.pattern, RegexPattern)
-        text = "anything" if is_regex else HOLE.sub(_fill, str(pattern.pattern))
+        text = "anything" if is_regex else str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
             yield from _below(pattern.url_patterns, prefix=prefix + text, space=inner)

@@ -1,13 +1,5 @@
-"""A clock that stands still for those who attack."""
+"""A clock that stands still for those who attack, and nothing left over outside."""
 
-from collections.abc import Iterator
+from tests.enforcement.conftest import clean_outside, clock
 
-import pytest
-
-from tests.journeys.clock import Clock, stopped_clock
-
-
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    with stopped_clock() as clock:
-        yield clock
+__all__ = ["clean_outside", "clock"]

@@ -1,0 +1,118 @@
+"""What each route of the admin is, as one literal, and the paths that a matrix of tests asks for.
+
+The admin's own classes and URLs are read from its registry: one that nobody has written down here
+fails the tests.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+
+from django.contrib import admin
+
+from tests.routes import HOLE, routes
+from tests.security.two_accounts import Tenant
+
+PREFIX = "/admin/"
+
+
+class Kind(Enum):
+    SITE = "of the site, about nobody"
+    LEAVING = "signs out, by POST"
+    LIST = "a list, of the rows that one may see"
+    FILE = "the rows of a list as a file, by POST"
+    ROW = "a row that owners see, too"
+    BUTTON = "a change to an owner's row, by POST"
+    DESK = "something that support does to a person"
+    OWNERS_DESK = "something that an owner may do to a member, too"
+    ROOT = "something that a superuser does"
+    SHUT = "nothing"
+
+
+ROUTES = {
+    "": Kind.SITE,
+    "login/": Kind.SITE,
+    "logout/": Kind.LEAVING,
+    "password_change/": Kind.SITE,
+    "password_change/done/": Kind.SITE,
+    "jsi18n/": Kind.SITE,
+    "anything": Kind.SHUT,
+    "accounts/account/": Kind.LIST,
+    "accounts/account/<path:object_id>/": Kind.ROW,
+    "accounts/account/<path:object_id>/change/": Kind.ROW,
+    "accounts/account/<int:object_id>/requirement/": Kind.ROW,
+    "accounts/account/<int:object_id>/remind/": Kind.BUTTON,
+    "accounts/account/<int:object_id>/advise/": Kind.BUTTON,
+    "accounts/account/<int:object_id>/mails/<int:pk>/again/": Kind.BUTTON,
+    "accounts/account/<int:object_id>/export/<str:form>/": Kind.BUTTON,
+    "accounts/auditevent/": Kind.LIST,
+    "accounts/auditevent/export/<str:form>/": Kind.FILE,
+    "accounts/auditevent/<path:object_id>/": Kind.ROW,
+    "accounts/auditevent/<path:object_id>/change/": Kind.ROW,
+    "accounts/notice/": Kind.LIST,
+    "accounts/notice/<path:object_id>/": Kind.ROW,
+    "accounts/notice/<path:object_id>/change/": Kind.ROW,
+    "accounts/user/": Kind.LIST,
+    "accounts/user/add/": Kind.ROOT,
+    "accounts/user/<path:object_id>/": Kind.ROW,
+    "accounts/user/<path:object_id>/change/": Kind.ROW,
+    "accounts/user/<int:object_id>/pass/": Kind.DESK,
+    "accounts/user/<int:object_id>/pass/revoke/": Kind.OWNERS_DESK,
+    "accounts/user/<int:object_id>/reset/": Kind.DESK,
+    "accounts/user/<int:object_id>/deactivate/": Kind.DESK,
+    "accounts/user/<int:object_id>/reactivate/": Kind.DESK,
+    "accounts/user/<int:object_id>/staff/": Kind.ROOT,
+}
+# Pages that every class of Django's admin has, and none of ours: they are asked for by hand.
+STOCK = ("add/", "{}/delete/", "{}/history/", "autocomplete/")
+NEVER = 999_999_937  # the number of no row of any model
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One path of the admin."""
+
+    path: str
+    kind: Kind
+    text: str
+
+
+def found_routes() -> list[str]:
+    """Return the texts of the routes that the admin has."""
+    return [
+        route.text.removeprefix(PREFIX)
+        for route in routes()
+        if route.name.startswith("admin:") or route.text.startswith(PREFIX)
+    ]
+
+
+def registered() -> dict[str, type]:
+    return {str(model._meta.model_name): model for model in admin.site._registry}
+
+
+def spots(of: Tenant) -> list[Spot]:
+    """Return every path of the admin for every row of an account."""
+    keys = of.keys()
+    return [spot for text in found_routes() for spot in _filled(text, keys)]
+
+
+def never_was(of: Tenant) -> list[tuple[Spot, Spot]]:
+    """Return each path to a row of an account, beside the same path to no row at all."""
+    nothing = {model: {NEVER} for model in of.keys()}
+    pairs = []
+    for text in found_routes():
+        if "<int:" in text or "<path:" in text:
+            empty = next(iter(_filled(text, nothing)))
+            pairs += [(spot, empty) for spot in _filled(text, of.keys())]
+    return pairs
+
+
+def _filled(text: str, keys: dict[str, set[int]]) -> Iterator[Spot]:
+    model = (*text.split("/"), "", "")[1]
+    values = {"object_id": keys.get(model, set()), "pk": keys["notice"], "form": {"csv", "json"}}
+    holes = [hole[2] for hole in HOLE.finditer(text)]
+    for filling in product(*(sorted(values[hole], key=str) for hole in holes)):
+        given = dict(zip(holes, filling, strict=True))
+        path = HOLE.sub(lambda hole: str(given[hole[2]]), text)
+        yield Spot(PREFIX + path, ROUTES[text], text)

@@ -1,0 +1,131 @@
+"""Every page of the admin for everybody: no owner reads, counts or touches another's row.
+
+The matrix is made from the admin's registry and its URLs: what is new there, and not written
+down in ``admin_routes``, fails.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.enforcement.kit import sign_in, sign_in_with_code
+from tests.journeys.clock import Clock
+from tests.odd.world import undone
+from tests.security.admin_routes import (
+    NEVER,
+    ROUTES,
+    STOCK,
+    Kind,
+    Spot,
+    found_routes,
+    never_was,
+    registered,
+    spots,
+)
+from tests.security.two_accounts import STAFF_WORD, Tenant, World, grow, make_world
+
+pytestmark = [pytest.mark.django_db, pytest.mark.proves("S53")]
+
+TOKEN = re.compile(r'(csrfmiddlewaretoken" value=")\w+')
+LINKED = re.compile(r"/admin/accounts/(\w+)/(\d+)/")
+UNSEEN = {"set-cookie", "x-request-id", "content-length", "etag"}  # new with each answer
+
+
+@pytest.fixture
+def world(clock: Clock) -> World:
+    return make_world(clock)
+
+
+@pytest.fixture(params=["alpha", "beta"])
+def sides(request: pytest.FixtureRequest, world: World) -> tuple[Tenant, Tenant]:
+    """The account of the owner who looks, and the other."""
+    pair = (world.alpha, world.beta)
+    return pair if request.param == "alpha" else pair[::-1]
+
+
+def ask(client: Client, method: str, path: str, **fields: Any) -> tuple[Any, str]:
+    """Ask, take back what it did, and return the answer with all that it says."""
+    with undone(client):
+        answer = getattr(client, method)(path, fields)
+        body = answer.getvalue().decode()
+    headers = [f"{k}: {v}" for k, v in answer.headers.items() if k.lower() not in UNSEEN]
+    return answer, TOKEN.sub(r"\1", body) + "\n" + "\n".join(sorted(headers))
+
+
+def everything(client: Client, of: Tenant) -> Iterator[tuple[Spot, str, Any, str]]:
+    for spot in spots(of):
+        if spot.kind is not Kind.LEAVING:
+            for method in ("get", "post"):
+                yield spot, method, *ask(client, method, spot.path)
+
+
+def test_every_route_is_written_down() -> None:
+    assert sorted(set(found_routes())) == sorted(ROUTES)
+
+
+def test_every_registered_class_has_rows_in_both_accounts(world: World) -> None:
+    for tenant in (world.alpha, world.beta):
+        keys = tenant.keys()
+        assert set(keys) == set(registered())
+        assert all(keys.values())
+
+
+def test_a_foreign_row_looks_as_if_it_never_was(sides: tuple[Tenant, Tenant]) -> None:
+    mine, theirs = sides
+    client = sign_in(mine.owner)
+    shared = mine.keys()["user"] & theirs.keys()["user"]
+    empty: dict[tuple[str, str], str] = {}
+    for spot, nothing in never_was(theirs):
+        if any(spot.path.startswith(f"/admin/accounts/user/{key}/") for key in shared):
+            continue
+        for method in ("get", "post"):
+            answer, said = ask(client, method, spot.path)
+            if (method, nothing.path) not in empty:
+                empty[method, nothing.path] = ask(client, method, nothing.path)[1]
+            number = spot.path.split("/")[4]
+            assert answer.status_code in {302, 404, 405}, spot
+            assert said.replace(f"/{number}/", f"/{NEVER}/") == empty[method, nothing.path], spot
+            if answer.status_code == 302:
+                end = client.get(answer["Location"])
+                assert end.status_code == 404, spot
+
+
+def test_no_answer_to_an_owner_names_or_counts_another_account(
+    sides: tuple[Tenant, Tenant], world: World
+) -> None:
+    """Nor does any change when the other account gets more rows: no count has a foreign one in it."""
+    mine, theirs = sides
+    client = sign_in(mine.owner)
+    foreign = links_to(theirs) - links_to(mine)
+    before = {}
+    for spot, method, _, said in everything(client, mine):
+        before[spot, method] = said
+        assert theirs.word not in said.lower(), (method, spot)
+        assert STAFF_WORD not in said.lower(), (method, spot)
+        assert not set(LINKED.findall(said)) & foreign, (method, spot)
+    assert sum(mine.word in said.lower() for said in before.values()) > len(ROUTES)
+    grow(theirs, support=world.support.user, clock=world.clock)
+    after = {(spot, method): said for spot, method, _, said in everything(client, mine)}
+    assert set(before) == set(after)
+    for place, said in before.items():
+        assert after[place] == said, place
+
+
+def links_to(of: Tenant) -> set[tuple[str, str]]:
+    return {(model, str(key)) for model, keys in of.keys().items() for key in keys}
+
+
+@pytest.mark.parametrize("stock", STOCK)
+def test_pages_of_djangos_own_are_there_for_nobody(stock: str, world: World) -> None:
+    clients = [sign_in(world.alpha.owner), sign_in_with_code(world.root)]
+    for model, keys in world.alpha.keys().items():
+        if (model, stock) == ("user", "add/"):
+            continue  # ours
+        path = f"/admin/accounts/{model}/{stock}".format(min(keys))
+        for client in clients:
+            for method in (client.get, client.post):
+                answer: Any = method(path, follow=True)
+                assert answer.status_code == 404, path
