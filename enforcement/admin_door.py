@@ -4,6 +4,7 @@ It takes no password: sign-in, sign-out and a new password happen on the site's 
 the gate and its budgets. What other packages bring to register stays out.
 """
 
+import logging
 from collections.abc import Iterable
 from functools import wraps
 from typing import Any
@@ -20,15 +21,18 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
-from accounts import signin
+from accounts import current, signin
 from accounts.models import Membership, User
 from accounts.pages import answer_of
 from enforcement import admin_desk, visitor
 from enforcement.decision import Step
 
+logger = logging.getLogger("gatehouse.admin")
+
 View = Any  # a function, or the attribute of a class that acts as one
 
 OUR_APPS = {"accounts", "twofactor", "enforcement"}
+LOGGED = 200  # letters of a path; whoever guesses writes no long lines
 # Doors that nothing here uses: they answer for any model, scoped by no account.
 DROPPED = {"autocomplete", "view_on_site"}
 
@@ -65,9 +69,13 @@ class GatehouseAdminSite(AdminSite):
 
         @wraps(view)
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not self.has_permission(request):
-                raise PermissionDenied
-            answer: HttpResponse = view(request, *args, **kwargs)
+            try:
+                if not self.has_permission(request):
+                    raise PermissionDenied
+                answer: HttpResponse = view(request, *args, **kwargs)
+            except (PermissionDenied, Http404) as refused:
+                _log(request, refused)
+                raise
             return answer
 
         guarded: View = csrf_protect(inner if cacheable else never_cache(inner))
@@ -104,3 +112,15 @@ class GatehouseAdminSite(AdminSite):
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         desk = admin_desk.of(request, now=timezone.now())
         return super().index(request, {"desk": desk, **(extra_context or {})})
+
+
+def _log(request: HttpRequest, refused: PermissionDenied | Http404) -> None:
+    """Say who tried: Django's own line about a refused request has the path alone."""
+    logger.warning(
+        "refused person %s at %s: %s %r (%d)",
+        request.user.pk,
+        current.get().address,
+        request.method,
+        request.path[:LOGGED],
+        404 if isinstance(refused, Http404) else 403,
+    )

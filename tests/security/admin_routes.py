@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import product
+from typing import Any
 
 from django.contrib import admin
 
@@ -57,6 +58,8 @@ ROUTES = {
     "accounts/user/add/": Kind.ROOT,
     "accounts/user/<path:object_id>/": Kind.ROW,
     "accounts/user/<path:object_id>/change/": Kind.ROW,
+    "accounts/user/<int:object_id>/approve/": Kind.DESK,
+    "accounts/user/<int:object_id>/decline/": Kind.DESK,
     "accounts/user/<int:object_id>/pass/": Kind.DESK,
     "accounts/user/<int:object_id>/pass/revoke/": Kind.OWNERS_DESK,
     "accounts/user/<int:object_id>/reset/": Kind.DESK,
@@ -93,26 +96,34 @@ def registered() -> dict[str, type]:
 
 def spots(of: Tenant) -> list[Spot]:
     """Return every path of the admin for every row of an account."""
-    keys = of.keys()
+    keys = of.numbers()
     return [spot for text in found_routes() for spot in _filled(text, keys)]
+
+
+def samples(of: Tenant) -> list[Spot]:
+    """Return one path of each route."""
+    return list({spot.text: spot for spot in spots(of)}.values())
 
 
 def never_was(of: Tenant) -> list[tuple[Spot, Spot]]:
     """Return each path to a row of an account, beside the same path to no row at all."""
-    nothing = {model: {NEVER} for model in of.keys()}
+    nothing = {model: {NEVER} for model in of.numbers()}
     pairs = []
     for text in found_routes():
         if "<int:" in text or "<path:" in text:
             empty = next(iter(_filled(text, nothing)))
-            pairs += [(spot, empty) for spot in _filled(text, of.keys())]
+            pairs += [(spot, empty) for spot in _filled(text, of.numbers())]
     return pairs
 
 
-def _filled(text: str, keys: dict[str, set[int]]) -> Iterator[Spot]:
+def _filled(text: str, numbers: dict[str, set[int]]) -> Iterator[Spot]:
     model = (*text.split("/"), "", "")[1]
-    values = {"object_id": keys.get(model, set()), "pk": keys["notice"], "form": {"csv", "json"}}
+    values: dict[str, list[Any]] = {
+        "object_id": sorted(numbers.get(model, ())),
+        "pk": sorted(numbers["notice"]),
+        "form": ["csv", "json"],
+    }
     holes = [hole[2] for hole in HOLE.finditer(text)]
-    for filling in product(*(sorted(values[hole], key=str) for hole in holes)):
-        given = dict(zip(holes, filling, strict=True))
-        path = HOLE.sub(lambda hole: str(given[hole[2]]), text)
+    for filling in product(*(values[hole] for hole in holes)):
+        path = HOLE.sub("{}", text).format(*filling)
         yield Spot(PREFIX + path, ROUTES[text], text)

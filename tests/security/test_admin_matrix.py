@@ -68,15 +68,15 @@ def test_every_route_is_written_down() -> None:
 
 def test_every_registered_class_has_rows_in_both_accounts(world: World) -> None:
     for tenant in (world.alpha, world.beta):
-        keys = tenant.keys()
-        assert set(keys) == set(registered())
-        assert all(keys.values())
+        numbers = tenant.numbers()
+        assert set(numbers) == set(registered())
+        assert all(numbers.values())
 
 
 def test_a_foreign_row_looks_as_if_it_never_was(sides: tuple[Tenant, Tenant]) -> None:
     mine, theirs = sides
     client = sign_in(mine.owner)
-    shared = mine.keys()["user"] & theirs.keys()["user"]
+    shared = mine.numbers()["user"] & theirs.numbers()["user"]
     empty: dict[tuple[str, str], str] = {}
     for spot, nothing in never_was(theirs):
         if any(spot.path.startswith(f"/admin/accounts/user/{key}/") for key in shared):
@@ -96,7 +96,7 @@ def test_a_foreign_row_looks_as_if_it_never_was(sides: tuple[Tenant, Tenant]) ->
 def test_no_answer_to_an_owner_names_or_counts_another_account(
     sides: tuple[Tenant, Tenant], world: World
 ) -> None:
-    """Nor does any change when the other account gets more rows: no count has a foreign one in it."""
+    """Nor does any change when the other account gets more rows: no count has one of them in it."""
     mine, theirs = sides
     client = sign_in(mine.owner)
     foreign = links_to(theirs) - links_to(mine)
@@ -115,13 +115,13 @@ def test_no_answer_to_an_owner_names_or_counts_another_account(
 
 
 def links_to(of: Tenant) -> set[tuple[str, str]]:
-    return {(model, str(key)) for model, keys in of.keys().items() for key in keys}
+    return {(model, str(key)) for model, keys in of.numbers().items() for key in keys}
 
 
 @pytest.mark.parametrize("stock", STOCK)
 def test_pages_of_djangos_own_are_there_for_nobody(stock: str, world: World) -> None:
     clients = [sign_in(world.alpha.owner), sign_in_with_code(world.root)]
-    for model, keys in world.alpha.keys().items():
+    for model, keys in world.alpha.numbers().items():
         if (model, stock) == ("user", "add/"):
             continue  # ours
         path = f"/admin/accounts/{model}/{stock}".format(min(keys))

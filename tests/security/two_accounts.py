@@ -25,7 +25,7 @@ class Tenant:
     locked_out: User  # asks for one; an admin vouches
     former: User  # has left, and has an address elsewhere since
 
-    def keys(self) -> dict[str, set[int]]:
+    def numbers(self) -> dict[str, set[int]]:
         """Return the numbers of the rows of each model that are this account's."""
         own = {"account": self.account}
         mails = Notice.objects.filter(account_id=self.account.pk)
