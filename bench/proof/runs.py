@@ -119,6 +119,13 @@ RUNS = (
         full=50,
     ),
     Run(
+        name="office",
+        title="An office sets up",
+        what="J14 in full: behind one address, through the pages; 60 guesses from another one.",
+        database="sqlite",
+        full=300,
+    ),
+    Run(
         name="outage",
         title="Six hours without workers",
         what="No worker and no beat from two hours before a deadline until four hours after it.",

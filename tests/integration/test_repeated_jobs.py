@@ -38,6 +38,7 @@ from tests.services.smtp import SMTPServer
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 TIMES = 5
+FOUR = ("--concurrency=4",)
 
 
 @pytest.fixture
@@ -70,8 +71,9 @@ def queued_tasks() -> int:
 
 @pytest.mark.redis
 @pytest.mark.postgres
+@pytest.mark.proves("S62", "B32")
 @pytest.mark.django_db(transaction=True)
-def test_each_job_delivered_many_times_to_two_workers_mails_once(
+def test_each_job_delivered_many_times_to_eight_processes_and_two_beats_mails_once(
     redis_server: RedisServer, smtp_server: SMTPServer, var_dir: Path, now: datetime
 ) -> None:
     members = [make_user() for _ in range(6)]
@@ -81,8 +83,9 @@ def test_each_job_delivered_many_times_to_two_workers_mails_once(
     passes.grant_pass(user=members[5], actor=None, reason="Lost", now=now - DAY)
     env = work_environment(var_dir, smtp=smtp_server, redis_url=redis_server.url)
     with (
-        running_worker(folder=var_dir, env=env) as first,
-        running_worker(folder=var_dir, env=env, options=("-n", "second@%h")) as second,
+        running_worker(folder=var_dir, env=env, options=FOUR) as first,
+        running_worker(folder=var_dir, env=env, options=(*FOUR, "-n", "second@%h")) as second,
+        running_beat(folder=var_dir, env=env),
         running_beat(folder=var_dir, env=env),
         publisher(var_dir, redis_url=redis_server.url) as publish,
     ):
@@ -105,6 +108,7 @@ def test_each_job_delivered_many_times_to_two_workers_mails_once(
 
 @pytest.mark.both_databases
 @pytest.mark.django_db
+@pytest.mark.proves("S62", "B32")
 def test_a_job_that_runs_twice_owes_nothing_twice(now: datetime) -> None:
     account, owner = long_standing_account(make_user(), make_user())
     required_since(account, owner, at=now)
@@ -119,6 +123,7 @@ def test_a_job_that_runs_twice_owes_nothing_twice(now: datetime) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.proves("S64", "B34")
 def test_a_switch_that_is_rolled_back_mails_nobody_and_queues_nothing(now: datetime) -> None:
     account, owner = long_standing_account(make_user())
     queued_tasks()
