@@ -57,12 +57,16 @@ def main(threads: int) -> None:
         out.flush()
 
     django.setup()
+    from twofactor import backup_codes  # noqa: PLC0415 - settings come first
+
     browsers: SimpleQueue[Browser] = SimpleQueue()
     with ThreadPoolExecutor(threads) as pool:
         start_all(pool, browsers, threads)
         tell("up")
         for line in sys.stdin:
-            posts = json.loads(line)
+            told = json.loads(line)
+            posts = told["posts"]
+            backup_codes.TIME_COST, backup_codes.MEMORY_KIB = told["cost"]
             ready, go = Barrier(len(posts) + 1), Event()
             under_way = [pool.submit(send, post, browsers, ready, go) for post in posts]
             ready.wait(PATIENCE)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,9 @@ WAITING = "select pid from pg_stat_activity where wait_event_type = 'Lock' and d
 ALIVE = "select pid from pg_stat_activity where pid = any(%s)"
 
 
-def ask(sql: str, *given: object) -> list[int]:
+def ask(sql: str, given: str | list[int]) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, given)
+        cursor.execute(sql, [given])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -54,7 +53,7 @@ def kill_while_it_waits_for(table: str, poster: Poster, post: Post) -> None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"lock table {table} in exclusive mode")
-        poster.tell([asdict(post)])
+        poster.prepare([post])
         assert poster.hear() == "ready"
         poster.tell("go")
         wait_for(lambda: bool(waiting()))

@@ -33,6 +33,7 @@ def count_of(event: Event) -> int:
     return AuditEvent.objects.filter(event=event).count()
 
 
+@pytest.mark.proves("S37")
 def test_two_owners_who_switch_on_at_once_begin_one_period() -> None:
     owners = [make_user(), make_user()]
     account = make_account(owner=owners[0], members=tuple(make_user() for _ in range(6)))
@@ -191,6 +192,7 @@ def confirm(client: Client, secret: str) -> HttpResponse:
     return client.post("/two-factor/setup/app/", {"code": code_of(secret)})  # type: ignore[return-value]
 
 
+@pytest.mark.proves("B60")
 def test_of_two_browsers_that_set_up_at_once_one_gets_in() -> None:
     member = overdue_member()
     browsers = [Client(), Client()]
@@ -212,6 +214,7 @@ def test_of_two_browsers_that_set_up_at_once_one_gets_in() -> None:
             assert "another browser" in browser.get("/login/").content.decode()
 
 
+@pytest.mark.proves("S23", "B53")
 def test_a_code_typed_in_twenty_browsers_at_once_lets_one_in() -> None:
     enrolled = enrol_app(now=timezone.now())
     browsers = [Client() for _ in range(MANY)]

@@ -74,6 +74,7 @@ def test_the_time_left_goes_down_to_the_last_millisecond(ada: Browser, clock: Cl
     assert "You have less than a minute left" in ada.open("/").banner
 
 
+@pytest.mark.proves("B66", "B68")
 def test_the_picture_holds_the_key_that_can_be_typed(ada: Browser) -> None:
     follow_the_mail(ada)
     page = ada.choose("app")
@@ -89,6 +90,7 @@ def test_the_picture_holds_the_key_that_can_be_typed(ada: Browser) -> None:
     assert page.by_class("secret") == [" ".join(groups)]
 
 
+@pytest.mark.proves("S13", "B40", "B57")
 @pytest.mark.every_server
 def test_ada_sets_up_her_app_and_signs_in_with_it(ada: Browser, clock: Clock) -> None:
     follow_the_mail(ada)
@@ -122,6 +124,7 @@ def test_ada_sets_up_her_app_and_signs_in_with_it(ada: Browser, clock: Clock) ->
     assert "Two-factor authentication is set up" in " ".join(subjects(ada.email))
 
 
+@pytest.mark.proves("S24", "B57")
 def test_the_ten_codes_are_shown_once_and_kept_in_no_session(ada: Browser) -> None:
     follow_the_mail(ada)
     codes = ada.set_up_app()
@@ -150,6 +153,7 @@ def test_who_did_not_come_by_the_mail_proves_the_mailbox_by_a_code(ada: Browser)
     assert len(ada.set_up_app()) == 10
 
 
+@pytest.mark.proves("B59")
 def test_a_typo_a_refresh_and_a_second_tab_keep_the_key(ada: Browser) -> None:
     follow_the_mail(ada)
     ada.choose("app")
@@ -180,6 +184,7 @@ def test_set_up_signs_the_other_browsers_out_and_says_why(
     assert "two-factor authentication was set up in another browser" in page.text
 
 
+@pytest.mark.proves("S13", "B61")
 def test_cancelled_or_unfinished_set_up_verifies_nothing(ada: Browser, clock: Clock) -> None:
     follow_the_mail(ada)
     ada.choose("app")

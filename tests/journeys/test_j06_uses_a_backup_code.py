@@ -43,6 +43,7 @@ def give_backup_code(browser: Browser, code: str) -> None:
     browser.submit(RECOVERY, code=code)
 
 
+@pytest.mark.proves("S23")
 @pytest.mark.every_server
 def test_a_backup_code_lets_in_once_and_the_mail_says_how_many_are_left(
     ada: Browser, phone: Phone
@@ -79,6 +80,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.proves("B56")
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_case_spaces_and_dashes_do_not_matter(spelling: str, ada: Browser, phone: Phone) -> None:
     give_backup_code(ada, SPELLINGS[spelling](phone.codes[6]))
@@ -97,6 +99,7 @@ def test_where_ada_was_going_survives_the_detour(
     assert later.response.request["QUERY_STRING"] == "a=1&b=2"
 
 
+@pytest.mark.proves("S06")
 def test_somebody_elses_code_opens_nothing(
     ada: Browser, northwind: Northwind, phone: Phone, clock: Clock
 ) -> None:
@@ -118,6 +121,7 @@ def test_a_backup_code_is_no_answer_to_the_code_page(ada: Browser, phone: Phone)
     assert ada.is_in
 
 
+@pytest.mark.proves("S24")
 def test_with_few_codes_left_the_mail_asks_to_make_new_ones(ada: Browser, phone: Phone) -> None:
     for code in phone.codes[:6]:
         give_backup_code(ada, code)
@@ -132,6 +136,7 @@ def test_with_few_codes_left_the_mail_asks_to_make_new_ones(ada: Browser, phone:
     assert "That is not many" in latest
 
 
+@pytest.mark.proves("B64")
 def test_the_lost_phone_is_replaced_at_once(ada: Browser, phone: Phone, clock: Clock) -> None:
     give_backup_code(ada, phone.codes[0])
     assert ada.follow("Set up a new device").path == SETUP
@@ -165,6 +170,7 @@ def test_the_old_phone_counts_until_the_new_one_is_proved(
     assert found.is_in
 
 
+@pytest.mark.proves("S24")
 def test_new_codes_make_the_old_ones_void(ada: Browser, phone: Phone) -> None:
     give_backup_code(ada, phone.codes[0])
     ada.open(BACKUP_CODES)
