@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import VALID_KEY_CHARS
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.core import signing
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from accounts.models import Session, User
 
@@ -68,6 +70,7 @@ class RowMixin:
 
     reader: Reader | None = None
     row: Row | None = None  # as the reader gave it
+    leaves_trace = False  # whether a sweep still has to find whose session this was
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -101,6 +104,20 @@ class RowMixin:
             text = zlib.decompress(packed) if payload.startswith(".") else packed
             return json.loads(text)  # type: ignore[no-any-return]
         return super().decode(session_data)  # type: ignore[misc,no-any-return]
+
+    def delete(self, session_key: str | None = None) -> None:
+        """Delete the session; what a sweep has yet to find keeps its columns, under no one's key.
+
+        The browser's key opens nothing either way, and the data are gone.
+        """
+        key = session_key or self.session_key  # type: ignore[attr-defined]
+        if self.leaves_trace and key:
+            aside = get_random_string(32, VALID_KEY_CHARS)
+            Session.objects.filter(session_key=key, user__isnull=False).update(
+                session_key=aside, session_data=""
+            )
+            self.leaves_trace = False
+        super().delete(session_key)  # type: ignore[misc]
 
     async def aload(self) -> dict[str, Any]:
         return await sync_to_async(self.load)()  # type: ignore[attr-defined,no-any-return]

@@ -75,9 +75,9 @@ def end_one(session: Session) -> None:
 
 def live_sessions(user: User, *, now: datetime) -> QuerySet[Session]:
     """Return the sessions of ``user`` that the stamp still vouches for, the latest first."""
-    return Session.objects.filter(user_id=user.pk, stamp=user.stamp, expire_date__gt=now).order_by(
-        "-seen_at"
-    )
+    living = Session.objects.filter(user_id=user.pk, stamp=user.stamp, expire_date__gt=now)
+    # Without data it is a trace for the sweep of a deadline: no browser holds it any more.
+    return living.exclude(session_data="").order_by("-seen_at")
 
 
 def forget_dead(*, now: datetime) -> int:

@@ -66,6 +66,8 @@ def _note_activity(request: HttpRequest, asking: Visitor, *, now: datetime) -> N
 def _answer_ended(
     request: HttpRequest, asking: Visitor, purpose: Purpose, *, now: datetime
 ) -> HttpResponse | None:
+    # Whatever this request makes of the session, a late sweep still has to tell its person.
+    request.session.leaves_trace = asking.awaits_sweep  # type: ignore[attr-defined]
     if purpose is Purpose.ENROLMENT and asking.is_only_overdue:
         kept = setup_note.read(request.session, now=now)
         if kept is not None:

@@ -57,7 +57,7 @@ def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
         for person, standing in standings(people)
         if decide(standing, now=now).step is Step.ENROL_NOW
     ]
-    signed_in = _with_session(overdue, now=now)
+    signed_in = _with_session(overdue, at=policy.deadline)
     sessions.sign_out_overdue(User.objects.filter(pk__in=[person.pk for person in signed_in]))
     context = {
         "account": policy.account.name,
@@ -86,14 +86,17 @@ def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
         )
 
 
-def _with_session(people: Iterable[User], *, now: datetime) -> list[User]:
-    """Return those of ``people`` who are signed in somewhere; an idle session is over already."""
+def _with_session(people: Iterable[User], *, at: datetime) -> list[User]:
+    """Return those of ``people`` who were signed in somewhere ``at`` the deadline.
+
+    However late it is now, and whatever became of the session since: the gate leaves a trace.
+    """
     by_key = {person.pk: person for person in people}
     living = Session.objects.filter(
         user_id__in=list(by_key),
         stamp=F("user__stamp"),
-        expire_date__gt=now,
-        seen_at__gt=now - settings.SESSION_IDLE,
+        born_at__gt=at - settings.SESSION_ABSOLUTE,
+        seen_at__gt=at - settings.SESSION_IDLE,
     ).exclude(method="sso")
     return [by_key[key] for key in sorted(set(living.values_list("user_id", flat=True))) if key]
 

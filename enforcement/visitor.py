@@ -62,6 +62,11 @@ class Visitor:
             return False
         return sessions.was_only_signed_out(self.state.stamp, now_is=self.person.stamp)
 
+    @property
+    def awaits_sweep(self) -> bool:
+        """Whether only the gate has ended the session yet, because a deadline passed."""
+        return self.ended is EndReason.DEADLINE and self.obligation is not None
+
     def signed_in_person(self) -> User:
         """Return the person.
 

@@ -1,15 +1,29 @@
 """At the deadline: the sweep ends what the gate already refuses, and tells whom it met."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts import sessions
 from accounts.models import Account, AuditEvent, EndReason, Membership, Notice, Session, User
 from enforcement import logouts, passes, policies, tasks
 from enforcement.models import Closing, Pass, Policy
-from tests.enforcement.kit import DAY, HOUR, MS, enrolled_person, is_in, sign_in, sign_in_with_code
+from tests.enforcement.kit import (
+    DAY,
+    HOUR,
+    MINUTE,
+    MS,
+    PAGE,
+    enrolled_person,
+    is_in,
+    sign_in,
+    sign_in_with_code,
+)
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
@@ -265,3 +279,83 @@ def test_a_job_that_fails_stops_no_other(
     monkeypatch.setattr(tasks, "WORK", (fail, *tasks.WORK))
     tasks.carry_out(now=policy.deadline)
     assert told() == [ada.email]
+
+
+# A sweep that comes late.
+
+
+def open_pages_for_long(client: Client, person: User, clock: Clock) -> None:
+    """Open a page at the deadline, and again when its reason is no longer shown."""
+    assert not is_in(client)
+    clock.forward(minutes=11)
+    assert not is_in(client)
+    assert client.get("/settings/", headers=PAGE).status_code == 302
+
+
+def sign_in_half_way(client: Client, person: User, clock: Clock) -> None:
+    sign_in(person, client=client)
+    clock.forward(hours=1)
+    assert not is_in(client)
+
+
+def press_sign_out(client: Client, person: User, clock: Clock) -> None:
+    client.post("/logout/")
+    assert not is_in(client)
+
+
+def stand_in_set_up(client: Client, person: User, clock: Clock) -> None:
+    """Go on in the set-up that was begun before: the session becomes a pending sign-in."""
+    assert client.get("/two-factor/setup/app/").status_code == 200
+    assert not is_in(client)
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [open_pages_for_long, sign_in_half_way, press_sign_out, stand_in_set_up]
+)
+@pytest.mark.parametrize("late", [2 * HOUR, 20 * DAY])
+def test_a_late_sweep_tells_whoever_was_signed_in_whatever_they_opened_meanwhile(
+    meanwhile: Callable[[Client, User, Clock], None],
+    late: timedelta,
+    policy: Policy,
+    ada: User,
+    clock: Clock,
+    settings: Any,
+) -> None:
+    settings.TWO_FACTOR_MAILBOX_PROOF = False
+    clock.set(policy.deadline - MINUTE)
+    clients = [sign_in(ada), sign_in(ada)]
+    for client in clients:
+        client.get("/two-factor/setup/app/")
+    clock.set(policy.deadline)
+    for client in clients:
+        meanwhile(client, ada, clock)
+    sweep(policy.deadline + late)
+    assert told() == [ada.email]
+    assert AuditEvent.objects.filter(event="deadline_passed").count() == 1
+
+
+def test_a_late_sweep_does_not_tell_who_signed_out_before_the_deadline(
+    policy: Policy, ada: User, clock: Clock
+) -> None:
+    client = sign_in(ada)
+    clock.set(policy.deadline - MS)
+    client.post("/logout/")
+    clock.forward(hours=3)
+    sign_in(ada, client=client)
+    assert not is_in(client)
+    sweep(clock.now)
+    assert told() == []
+
+
+def test_what_a_sweep_has_yet_to_find_opens_nothing_and_is_in_no_list(
+    policy: Policy, northwind: Account, ada: User, clock: Clock
+) -> None:
+    client = sign_in(ada)
+    stolen = Client(headers=PAGE)
+    stolen.cookies.update(client.cookies)
+    clock.set(policy.deadline)
+    press_sign_out(client, ada, clock)
+    policies.switch_off(account=northwind, actor=None, now=clock.now)
+    assert not is_in(stolen)
+    sign_in(ada, client=client)
+    assert len(sessions.live_sessions(User.objects.get(pk=ada.pk), now=clock.now)) == 1
