@@ -25,6 +25,7 @@ def private_kinds() -> list[str]:
 
 @admin.register(Notice)
 class NoticeAdmin(ScopedAdmin):
+    list_title = "Mails"
     list_display = ("created", "what", "recipient", "account_name", "state", "error", "sent")
     list_display_links = ("what",)
     list_filter = ("state", ("created_at", admin.DateFieldListFilter))

@@ -34,6 +34,7 @@ class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generics at
     show_facets = admin.ShowFacets.NEVER  # a count for each choice is a query for each
     # Conditions that a URL may name; stock admins take any column, hashes and nonces included.
     lookups: frozenset[str] = frozenset()
+    list_title = ""  # Django's own would tell to "select a user to view"
 
     def owned(self, rows: QuerySet[Any], person: User) -> QuerySet[Any]:
         """Return those of ``rows`` that belong to the accounts of ``person``."""
@@ -63,6 +64,10 @@ class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generics at
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        titled = {"title": self.list_title, **(extra_context or {})}
+        return super().changelist_view(request, titled)
 
     def _get_obj_does_not_exist_redirect(
         self, request: HttpRequest, opts: Any, object_id: str

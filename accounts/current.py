@@ -8,6 +8,7 @@ from dataclasses import dataclass
 class Current:
     address: str = ""
     request_id: str = ""
+    agent: str = ""  # what the browser calls itself
 
 
 _current: ContextVar[Current] = ContextVar("current", default=Current())  # noqa: B039 - frozen
@@ -19,3 +20,8 @@ def get() -> Current:
 
 def put(current: Current) -> None:
     _current.set(current)
+
+
+def browser() -> dict[str, str]:
+    """Return the browser of the request under way, as an audit row tells it."""
+    return {"browser": get().agent} if get().agent else {}

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts import client, current
 
+LONGEST_AGENT = 200
 _ID = re.compile(r"[A-Za-z0-9_-]{8,40}")
 
 
@@ -46,5 +47,11 @@ class RequestIdMiddleware:
         given = request.headers.get("X-Request-ID", "")
         is_ours = settings.TRUSTED_PROXIES and _ID.fullmatch(given)
         request_id = given if is_ours else uuid.uuid4().hex
-        current.put(current.Current(address=client.address_of(request), request_id=request_id))
+        current.put(
+            current.Current(
+                address=client.address_of(request),
+                request_id=request_id,
+                agent=request.headers.get("User-Agent", "")[:LONGEST_AGENT],
+            )
+        )
         return request_id

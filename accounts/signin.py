@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import audit, browsers, throttle
+from accounts import audit, browsers, current, throttle
 from accounts.audit import Event
 from accounts.emails import canonical_email
 from accounts.models import User
@@ -128,10 +128,13 @@ def check_password(request: HttpRequest, *, email: str, password: str, now: date
         if not isinstance(user, User):
             place.keep()
             known = User.objects.filter(email=canonical_email(email)).first()
-            audit.record(Event.SIGN_IN_FAILED, subject=known, now=now)
+            audit.record(
+                Event.SIGN_IN_FAILED, subject=known, after=current.browser() or None, now=now
+            )
             raise WrongPassword
     if user.password_stopped_at is not None:
-        audit.record(Event.SIGN_IN_FAILED, subject=user, after={"reason": "stopped"}, now=now)
+        after = {"reason": "stopped", **current.browser()}
+        audit.record(Event.SIGN_IN_FAILED, subject=user, after=after, now=now)
         raise PasswordStopped
     return user
 
@@ -146,7 +149,8 @@ def is_own_password(request: HttpRequest, user: User, password: str, *, now: dat
         if user.check_password(password):
             return True
         place.keep()
-        audit.record(Event.SIGN_IN_FAILED, actor=user, subject=user, now=now)
+        after = current.browser() or None
+        audit.record(Event.SIGN_IN_FAILED, actor=user, subject=user, after=after, now=now)
         return False
 
 

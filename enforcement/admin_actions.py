@@ -117,6 +117,10 @@ def _check_decline(person: User, viewer: User, now: datetime) -> None:
     approvals.check_decliner(user=person, actor=viewer, now=now)
 
 
+def _sign_out(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    support.sign_out(user=person, actor=viewer, now=now)
+
+
 def _deactivate(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
     support.deactivate(user=person, actor=viewer, now=now)
 
@@ -178,6 +182,14 @@ KINDS = {
         check=_check_decline,
         form=DeclineForm,
         fresh=None,  # refusing must be quick, and does no harm
+        is_danger=True,
+    ),
+    "sign_out": Kind(
+        title="Sign out everywhere",
+        button="Sign out everywhere",
+        done="{person} is signed out everywhere.",
+        do=_sign_out,
+        check=_check_handle,
         is_danger=True,
     ),
     "deactivate": Kind(

@@ -40,6 +40,11 @@ class Desk:
     owned: list[Owned]
     failed_mails: int
 
+    @property
+    def at_second(self) -> set[int]:
+        """The people for whom something waits for a second of support."""
+        return {waiting.user_id for waiting in self.approvals}
+
 
 def of(request: HttpRequest, *, now: datetime) -> Desk:
     """Return the desk of who asks: everybody's rows for support, the own accounts' for owners."""

@@ -35,9 +35,10 @@ TAGS = {
 
 
 class UserAdmin(ScopedAdmin):
+    list_title = "People"
     list_display = ("email", "name", "state", "is_active", "is_staff")
     search_fields = ("email", "name")
-    search_help_text = "A name or an email address, or a part of one."
+    search_help_text = "A name, an email address or, for support, an account; or a part of one."
     lookups = frozenset({"is_staff__exact", "is_active__exact", "is_superuser__exact"})
     list_per_page = 50
 
@@ -46,6 +47,11 @@ class UserAdmin(ScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return people_with_facts(super().get_queryset(request))
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Which accounts of others a member belongs to is no owner's to find out."""
+        by_account = ("memberships__account__name", "memberships__account__slug")
+        return (*self.search_fields, *by_account) if is_support(request) else self.search_fields
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return ("is_active", "is_staff", "is_superuser") if is_support(request) else ()

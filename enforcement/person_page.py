@@ -6,24 +6,15 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import QuerySet
 
-from accounts import sessions
+from accounts import letters
 from accounts.admin_scope import owned_accounts
-from accounts.models import Membership, User
-from enforcement import approvals, overview, passes, support
-from enforcement.decision import Step, decide
+from accounts.models import Membership, Session, User
+from enforcement import approvals, passes, sentence, sign_ins, support
 from enforcement.models import Approval, Pass, PassRequest
 from enforcement.notices import Outcome, outcome_of
+from enforcement.sign_ins import Try
 from enforcement.standing import binding_accounts, standing_for
 from twofactor import backup_codes, devices
-
-WORDS = {
-    Step.PROCEED: "Nothing asks this person for a second factor.",
-    Step.ENROL_SOON: "Must set up two-factor authentication; works as before until the deadline.",
-    Step.ENROL_NOW: "Must set up two-factor authentication: the next sign-in begins with it.",
-    Step.CODE_NEEDED: "Enrolled: signs in with the password and a code.",
-    Step.ON_PASS: "On a pass: signs in with the password alone.",
-    Step.PASS_ENDED: "The pass has run out: the next sign-in settles it and leads to set-up.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,6 @@ class Action:
 class PersonPage:
     outcome: Outcome
     words: str
-    until_told: str
     memberships: list[Membership]
     asked: PassRequest | None
     active: Pass | None
@@ -58,7 +48,8 @@ class PersonPage:
     # For support alone:
     devices: list[Device]
     codes_left: int
-    sessions: int
+    sessions: list[Session]
+    tries: list[Try]
     binding: list[str]
     history: list[Pass]
     waiting: Approval | None  # for a second of support
@@ -67,22 +58,21 @@ class PersonPage:
 def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
     """Return the page of ``person``; an owner sees the own accounts' side of it."""
     standing = standing_for(person)
-    obligation = decide(standing, now=now)
     for_support = viewer.is_bound_staff
     # What another account requires, and the pass from it, is no business of this account's owner.
     is_bound_here = for_support or passes.owns_binding_account(viewer, person)
-    until = obligation.until if for_support else None
+    zone = letters.zone_of(viewer)
     return PersonPage(
         outcome=outcome_of(standing, now=now),
-        words=WORDS[obligation.step] if for_support else "",
-        until_told=overview.told_to(viewer, until) if until else "",
+        words=sentence.about(person, zone=zone, now=now) if for_support else "",
         memberships=list(_memberships(person, viewer)),
         asked=_asked(person, viewer) if is_bound_here else None,
         active=passes.open_pass(person) if is_bound_here else None,
         actions=_actions(person, viewer, now=now),
         devices=_devices(person) if for_support else [],
         codes_left=backup_codes.codes_left(person) if for_support else 0,
-        sessions=sessions.live_sessions(person, now=now).count() if for_support else 0,
+        sessions=sign_ins.live(person, now=now) if for_support else [],
+        tries=sign_ins.tries(person) if for_support else [],
         binding=_binding(person) if for_support else [],
         history=list(_history(person)) if for_support else [],
         waiting=approvals.open_approval(person, now=now) if for_support else None,
@@ -140,6 +130,7 @@ def _actions(person: User, viewer: User, *, now: datetime) -> list[Action]:
     refused = _why_not_handled(person, viewer)
     reset = refused or _why_no_reset(person, viewer, now=now)
     found.append(Action("reset", "Reset two-factor authentication", reset, is_danger=True))
+    found.append(Action("sign_out", "Sign out everywhere", refused, is_danger=True))
     if person.is_active:
         found.append(Action("deactivate", "Deactivate", refused, is_danger=True))
     else:

@@ -1,4 +1,4 @@
-"""What support does for and to one person besides passes: reset, keep out, call back, add staff.
+"""What support does for and to one person besides passes: reset, sign out, keep out, add staff.
 
 Each is done by verified staff, never to oneself, and to staff by a superuser alone.
 """
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit, passwords, people
+from accounts import audit, passwords, people, sessions
 from accounts.audit import Event
 from accounts.memberships import LastOwner
 from accounts.models import User
@@ -62,6 +62,17 @@ def reset(
     check_resettable(user=user, actor=actor, now=now)
     four_eyes.check(user=user, actor=actor, approver=approver, now=now)
     enrolment.reset(user, actor=actor, reason=reason.strip(), now=now)
+
+
+@transaction.atomic
+def sign_out(*, user: User, actor: User, now: datetime) -> None:
+    """End every session of ``user``; a change of address under way goes with them.
+
+    :raises NotAllowed: for who may not.
+    """
+    check_may_handle(user=user, actor=actor)
+    sessions.end_everything(User.objects.select_for_update(no_key=True).get(pk=user.pk))
+    audit.record(Event.SESSIONS_ENDED, actor=actor, subject=user, now=now)
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import audit, browsers, session_state, signin, throttle
+from accounts import audit, browsers, current, session_state, signin, throttle
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.models import User
@@ -56,7 +56,7 @@ def complete(
         request.session["sso"] = list(pending.sso)
     throttle.note_entry(address_of(request), user.pk, now=now)
     browsers.remember(request, user)
-    after = {"method": pending.method, "factor": factor, "verified": verified}
+    after = {"method": pending.method, "factor": factor, "verified": verified, **current.browser()}
     audit.record(Event.SIGNED_IN, actor=user, subject=user, after=after, now=now)
     signed_in.send(sender=None, request=request, user=user, pending=pending, now=now)
     return user

@@ -15,7 +15,7 @@ from enum import StrEnum
 from django.db import transaction
 from django.db.models import F
 
-from accounts import audit, keys, throttle
+from accounts import audit, current, keys, throttle
 from accounts.audit import Event
 from accounts.models import User
 from accounts.sessions import was_only_signed_out
@@ -173,7 +173,8 @@ def _charge(user: User, given: Try, reason: Reason, *, now: datetime) -> None:
         budget.charge(user, address=given.address, agent=given.agent, now=now)
         throttle.note_failure(_bucket_of(given), now=now)
     event = Event.CODE_REUSED if reason is Reason.REUSED else Event.CODE_REJECTED
-    audit.record(event, subject=user, after={"kind": given.kind, "reason": reason}, now=now)
+    after = {"kind": given.kind, "reason": reason, **current.browser()}
+    audit.record(event, subject=user, after=after, now=now)
     code_rejected.send(sender=None, user=user, kind=given.kind, reason=reason, now=now)
 
 

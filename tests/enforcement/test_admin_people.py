@@ -61,7 +61,7 @@ def test_support_reads_how_a_person_stands(dora: Enrolled) -> None:
     enrol_phone(dora.user, now=dora.user.enrolled_at or dora.user.joined_at)
     words = text_of(support_browser().get(person_page(dora.user)))
     for said in (
-        "Enrolled: signs in with the password and a code.",
+        "Is set up: signs in with the password and a code, because Northwind requires it.",
         "Authenticator app",
         "number ending in 23",
         "Backup codes left 10",
@@ -137,7 +137,7 @@ def test_support_grants_a_pass_with_a_reason(dora: Enrolled, clock: Clock) -> No
     assert granted.granted_by is not None
     assert granted.granted_by.email == "support@gatehouse.example"
     assert Notice.objects.filter(kind="pass_granted", user=dora.user).count() == 1
-    assert "On a pass" in text_of(client.get(person_page(dora.user)))
+    assert "Is on a pass" in text_of(client.get(person_page(dora.user)))
 
 
 @pytest.mark.proves("S39", "B103")

@@ -198,6 +198,8 @@ def test_standing_tells_what_by_when_and_why(northwind: Account, ada: User, cloc
     shown = run_json("standing", "ADA@northwind.example")
     assert shown == {
         "email": ada.email,
+        "words": "Must set up two-factor authentication by Thursday, 26 November 2026, 10:30:10 "
+        "UTC, because Northwind requires it; works as before until then.",
         "active": True,
         "step": "enrol_soon",
         "until": deadline.isoformat(),

@@ -3,13 +3,16 @@
 import json
 from argparse import ArgumentParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
 from accounts.commands import OneLineCommand
-from enforcement import standing
+from enforcement import sentence, standing
 from enforcement.decision import decide
 from enforcement.management import reading
+
+UTC_ZONE = ZoneInfo("UTC")
 
 
 class Command(OneLineCommand):
@@ -22,9 +25,11 @@ class Command(OneLineCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         person = reading.person(options["email"])
         found = standing.standing_for(person)
-        obligation = decide(found, now=timezone.now())
+        now = timezone.now()
+        obligation = decide(found, now=now)
         shown = {
             "email": person.email,
+            "words": sentence.about(person, zone=UTC_ZONE, now=now),
             "active": person.is_active,
             "step": obligation.step.value,
             "until": obligation.until.isoformat() if obligation.until else None,
