@@ -170,9 +170,7 @@ def test_nobody_else_does(
     who: str, northwind: Account, ada: User, owner: User, clock: Clock
 ) -> None:
     theirs = sign_in(ada)
-    client = {"owner": lambda: sign_in(owner), "self": lambda: theirs, "stale": support_browser}[
-        who
-    ]()
+    client = theirs if who == "self" else sign_in(owner) if who == "owner" else support_browser()
     if who == "stale":
         clock.forward(minutes=10)
     client.post(person_page(ada, "sign_out"))
