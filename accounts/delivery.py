@@ -25,7 +25,7 @@ from django.db import transaction
 
 from accounts import letters, mail
 from accounts.mail import Kind
-from accounts.models import Membership, Notice, User
+from accounts.models import Account, Notice, User
 from accounts.records import NoticeState
 
 logger = logging.getLogger(__name__)
@@ -159,22 +159,13 @@ def _give_up(notice: Notice, kind: Kind, told: str, *, is_permanent: bool, now: 
         owe_mail_trouble(notice.account_id, now=now)
 
 
+@transaction.atomic
 def owe_mail_trouble(account_id: int, *, now: datetime) -> None:
     """Tell the owners, at most once a day, that mails of their account do not arrive."""
-    owners = Membership.objects.owners().filter(account_id=account_id)
-    for membership in owners.select_related("user", "account"):
-        mail.owe(
-            "mail_trouble",
-            to=membership.user,
-            occasion=f"account:{account_id}:{now:%Y-%m-%d}",
-            account=membership.account,
-            context={
-                "account": membership.account.name,
-                "slug": membership.account.slug,
-                "addresses": _failing(account_id),
-            },
-            now=now,
-        )
+    account = Account.objects.filter(pk=account_id).first()
+    if account is not None:
+        context = {"addresses": _failing(account_id)}
+        mail.owe_owners("mail_trouble", account=account, context=context, now=now)
 
 
 def _failing(account_id: int) -> list[str]:

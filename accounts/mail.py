@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import spare
-from accounts.models import Account, Notice, User
+from accounts import locks, spare
+from accounts.models import Account, Membership, Notice, User
 
 Values = Callable[[Notice, datetime], dict[str, Any]]
 StillOwed = Callable[[Notice, datetime], bool]
@@ -71,6 +71,28 @@ def owe(
         kind, to=to, occasion=occasion, now=now, context=context, account=account, drop_at=drop_at
     )
     owe_many([notice])
+
+
+TROUBLE_AGAIN_AFTER = timedelta(hours=24)
+
+
+def owe_owners(kind: str, *, account: Account, context: dict[str, Any], now: datetime) -> None:
+    """Tell the owners of ``account`` of trouble that may go on and on: once in 24 hours."""
+    locks.hold(kind, str(account.pk))
+    told = Notice.objects.filter(kind=kind, account_id=account.pk)
+    lately = set(
+        told.filter(created_at__gt=now - TROUBLE_AGAIN_AFTER).values_list("user_id", flat=True)
+    )
+    owners = Membership.objects.owners().filter(account=account).exclude(user_id__in=lately)
+    for membership in owners.select_related("user"):
+        owe(
+            kind,
+            to=membership.user,
+            occasion=f"account:{account.pk}:{now.isoformat()}",
+            account=account,
+            context={"account": account.name, "slug": account.slug, **context},
+            now=now,
+        )
 
 
 def prepared(

@@ -198,19 +198,11 @@ def _note_used_up(user: User, whose: UsedUp, *, now: datetime) -> None:
     audit.record(Event.TEXT_REFUSED, subject=user, after=after, now=now)
 
 
+@transaction.atomic
 def tell_owners(user: User, trouble: str, *, now: datetime) -> None:
     """Tell the owners of the person's accounts, at most once a day, that texts are in trouble."""
-    owners = Membership.objects.owners().filter(account__memberships__user=user)
-    for membership in owners.select_related("user", "account"):
-        account = membership.account
-        mail.owe(
-            "text_trouble",
-            to=membership.user,
-            occasion=f"account:{account.pk}:{now:%Y-%m-%d}",
-            account=account,
-            context={"account": account.name, "slug": account.slug, "trouble": trouble},
-            now=now,
-        )
+    for account in Account.objects.filter(memberships__user=user).order_by("pk"):
+        mail.owe_owners("text_trouble", account=account, context={"trouble": trouble}, now=now)
 
 
 @sensitive_variables()

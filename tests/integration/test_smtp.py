@@ -74,7 +74,6 @@ def test_whom_the_server_put_off_is_tried_again_alone(
 def test_whom_the_server_refuses_is_marked_and_owners_told_once_a_day(
     smtp_server: SMTPServer, now: datetime
 ) -> None:
-    now = now.replace(hour=9)
     require(*MEMBERS, now=now)
     smtp_server.refusals.update({THIRD: "550 no such person", MEMBERS[3]: "553 never heard of"})
     delivery.send_due(now=now)
@@ -92,10 +91,9 @@ def test_whom_the_server_refuses_is_marked_and_owners_told_once_a_day(
 def test_another_refusal_tells_the_owners_again_on_another_day_only(
     smtp_server: SMTPServer, now: datetime
 ) -> None:
-    now = now.replace(hour=9)
     require(*MEMBERS, now=now)
     account = Account.objects.get()
-    for later in (timedelta(), timedelta(hours=14), timedelta(hours=16)):
+    for later in (timedelta(), timedelta(hours=16), timedelta(hours=24)):
         delivery.owe_mail_trouble(account.pk, now=now + later)
     assert Notice.objects.filter(kind="mail_trouble", recipient=OWNER).count() == 2
 
