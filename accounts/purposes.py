@@ -14,7 +14,8 @@ class Purpose(Enum):
     OPEN = auto()  # anybody; the gate still decides who the visitor is
     CHALLENGE = auto()  # an enrolled person half-way in: the code pages
     ENROLMENT = auto()  # whoever sets up: half-way in, in the window, on a pass or adding a method
-    ENTRANCE = auto()  # half-way in, whatever comes next: help and cancel
+    ENTRANCE = auto()  # half-way in, whatever comes next: help
+    CANCEL = auto()  # half-way in, also where nothing holds the person up any more
     LEAVING = auto()  # signed in, or in set-up once the mailbox is proved
     MEMBER = auto()  # signed in and let pass by the gate
 

@@ -1,10 +1,11 @@
 """How a refusal looks: a redirect for a page, JSON for anything else."""
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 
+from accounts import signin
 from accounts.models import EndReason
 
 CODES = {
@@ -26,8 +27,25 @@ def is_page(request: HttpRequest) -> bool:
 
 
 def next_of(request: HttpRequest) -> str:
-    """Return where to go on afterwards: the page for a GET; a form is not sent again."""
+    """Return where to go on afterwards: the page for a GET; a form is not sent again.
+
+    A script's own address is no page: what a person comes back to is the page it ran in.
+    """
+    if not is_page(request):
+        return _page_around(request)
     return request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("home")
+
+
+def _page_around(request: HttpRequest) -> str:
+    """Return the page of this site that a background request came from, as its browser says."""
+    try:
+        scheme, host, *rest = urlsplit(request.META.get("HTTP_REFERER", ""))
+    except ValueError:
+        return reverse("home")
+    if (scheme, host) != (request.scheme, request.get_host()):
+        return reverse("home")
+    path, query, _ = rest
+    return signin.safe_next(request, urlunsplit(("", "", path, query, "")))
 
 
 def to_sign_in(request: HttpRequest, *, ended: EndReason | None) -> HttpResponse:

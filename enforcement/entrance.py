@@ -60,6 +60,11 @@ def next_step(request: HttpRequest, pending: Pending, *, now: datetime) -> Pendi
     return LEADS_TO.get(found.step)
 
 
+def has_person(request: HttpRequest) -> bool:
+    """Whether the half-finished sign-in of this request still stands for somebody."""
+    return getattr(request, "pending_user", None) is not None
+
+
 def _finish_or_restart(request: HttpRequest, pending: Pending, *, now: datetime) -> HttpResponse:
     """Let in whom nothing holds up any more; send anybody else back to the password."""
     person: User | None = getattr(request, "pending_user", None)

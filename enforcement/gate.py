@@ -18,8 +18,8 @@ from twofactor import setup_note
 
 # The purposes open at each step of a half-finished sign-in; leaving has a condition of its own.
 OPEN_AT = {
-    PendingStep.CHALLENGE: {Purpose.CHALLENGE, Purpose.ENTRANCE},
-    PendingStep.ENROL: {Purpose.ENROLMENT, Purpose.ENTRANCE},
+    PendingStep.CHALLENGE: {Purpose.CHALLENGE, Purpose.ENTRANCE, Purpose.CANCEL},
+    PendingStep.ENROL: {Purpose.ENROLMENT, Purpose.ENTRANCE, Purpose.CANCEL},
 }
 REASON_SHOWN_FOR = timedelta(minutes=10)
 SEEN_STEPS = 20  # activity is written down as often as a twentieth of the idle limit
@@ -120,6 +120,8 @@ def _answer_pending(
 ) -> HttpResponse | None:
     step = entrance.next_step(request, pending, now=now)
     if step is None:
+        if purpose is Purpose.CANCEL and request.method == "POST" and entrance.has_person(request):
+            return None  # who says no is not let in by that
         return entrance.follow(request, now=now)
     pending = signin.enter(request, pending, step, now=now)
     if purpose in OPEN_AT[step]:

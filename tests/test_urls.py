@@ -42,7 +42,7 @@ PURPOSES = {
     "not_me": "OPEN",
     "continue": "ENTRANCE",
     "help": "ENTRANCE",
-    "login_cancel": "ENTRANCE",
+    "login_cancel": "CANCEL",
     "verify": "CHALLENGE",
     "verify_text": "CHALLENGE",
     "recovery": "CHALLENGE",

@@ -131,8 +131,8 @@ def in_set_up(overdue: Client, ada: User) -> Client:
 
 
 OPEN_HALF_WAY = {
-    "half_way": {Purpose.CHALLENGE, Purpose.ENTRANCE},
-    "in_set_up": {Purpose.ENROLMENT, Purpose.ENTRANCE},
+    "half_way": {Purpose.CHALLENGE, Purpose.ENTRANCE, Purpose.CANCEL},
+    "in_set_up": {Purpose.ENROLMENT, Purpose.ENTRANCE, Purpose.CANCEL},
 }
 
 

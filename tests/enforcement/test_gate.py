@@ -12,6 +12,7 @@ from accounts import people, sessions
 from accounts.models import Account, EndReason, Membership, User
 from enforcement import passes, policies
 from tests.enforcement.kit import (
+    BACKGROUND,
     DAY,
     MINUTE,
     MS,
@@ -58,7 +59,7 @@ def test_a_stranger_is_sent_to_sign_in_by_a_page() -> None:
 def test_a_stranger_gets_json_in_the_background() -> None:
     answer = fetch(browser())
     assert code_of(answer) == "sign_in_required"
-    assert answer.json()["url"] == SIGN_IN_FOR_SETTINGS
+    assert answer.json()["url"] == "/login/?next=%2F"
     assert answer.json()["detail"]
     assert answer["Cache-Control"] == "no-store"
 
@@ -96,7 +97,27 @@ def test_a_page_keeps_where_it_was_going_and_a_form_goes_home() -> None:
     assert got["Location"] == "/login/?next=%2Faccounts%2Fa%2F%3Fx%3D1%26y%3D%25C3%25A4"
     assert client.post("/settings/?x=1")["Location"] == "/login/?next=%2F"
     assert client.head("/settings/")["Location"] == SIGN_IN_FOR_SETTINGS
-    assert fetch(client, "/settings/?x=1").json()["url"] == "/login/?next=%2Fsettings%2F%3Fx%3D1"
+
+
+@pytest.mark.parametrize(
+    ("referer", "leads_to"),
+    [
+        ("http://testserver/accounts/a/?x=1#top", "%2Faccounts%2Fa%2F%3Fx%3D1"),
+        ("http://testserver/", "%2F"),
+        ("", "%2F"),
+        ("http://evil.example/settings/", "%2F"),
+        ("https://testserver/settings/", "%2F"),
+        ("http://testserver//evil.example/", "%2F"),
+        ("http://testserver@evil.example/", "%2F"),
+        ("http://[broken/", "%2F"),
+        ("javascript:alert(1)", "%2F"),
+    ],
+)
+def test_a_script_is_sent_back_to_the_page_it_ran_in_never_to_its_own_address(
+    referer: str, leads_to: str
+) -> None:
+    answer = browser().get("/settings/security/?page=2", headers={**BACKGROUND, "referer": referer})
+    assert answer.json()["url"] == f"/login/?next={leads_to}"
 
 
 # 2. Ended after it began.

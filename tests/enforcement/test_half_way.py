@@ -257,6 +257,16 @@ def test_no_detour_leads_in(
     assert client.post("/login/", again)["Location"] in {CODE_PAGE, "/two-factor/setup/mailbox/"}
 
 
+def test_who_cancels_when_nothing_holds_them_up_any_more_is_not_let_in(
+    northwind: Account, overdue: User, clock: Clock
+) -> None:
+    client = sign_in(overdue)
+    policies.switch_off(account=northwind, actor=None, now=clock.now)
+    assert client.post("/login/cancel/")["Location"] == "/login/"
+    assert "pending" not in client.session
+    assert not is_in(client)
+
+
 @pytest.mark.parametrize("name", ["step", "attempt", "entered_at", "stamp", "user_id"])
 def test_a_note_that_lacks_a_part_is_no_sign_in(
     name: str, enrolled: Enrolled, clock: Clock

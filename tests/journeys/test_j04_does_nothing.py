@@ -72,7 +72,7 @@ def test_at_the_deadline_a_background_request_gets_json_and_writes_nothing(
     assert status == 401
     assert answer["code"] == "signed_out_deadline"
     assert answer["detail"]
-    assert answer["url"] == "/login/?next=%2Fsettings%2F"
+    assert answer["url"] == "/login/?next=%2F"
     assert dict(ada.session.items()) == before
 
 

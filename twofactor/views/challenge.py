@@ -151,7 +151,7 @@ def recovery_page(request: HttpRequest, form: CodeForm | BackupCodeForm) -> Http
     return answers.page(request, "recovery", context)
 
 
-@serves(Purpose.ENTRANCE)
+@serves(Purpose.CANCEL)
 @never_cache
 @require_POST
 def login_cancel(request: HttpRequest) -> HttpResponse:
