@@ -6,6 +6,7 @@ the two addresses, its nonce makes the token, and its answer is the mark that it
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -194,7 +195,26 @@ def confirm(*, change: Change, now: datetime) -> bool:
 
 
 def _change(user: User, change: Change, *, now: datetime) -> None:
-    user.email, user.mailbox_nonce = change.new, random_value()
+    occasion = str(change.notice.context["change"])
+    _put(user, change.new, actor=user, occasion=occasion, reason="", now=now)
+
+
+@transaction.atomic
+def change_by_support(*, user: User, email: str, actor: User, reason: str, now: datetime) -> None:
+    """Change the address of somebody whose old mailbox is dead; both addresses are told.
+
+    :raises NotChangeable: if it is the address already, or somebody's.
+    """
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    email = canonical_email(email)
+    if email == user.email:
+        raise NotChangeable("This is the address already.")
+    _put(user, email, actor=actor, occasion=random_value(), reason=reason, now=now)
+
+
+def _put(user: User, email: str, *, actor: User, occasion: str, reason: str, now: datetime) -> None:
+    old = user.email
+    user.email, user.mailbox_nonce = email, random_value()
     user.stamp, user.ended_reason, user.mail_failed_at = random_value(), EndReason.ADDRESS, None
     try:
         with transaction.atomic():
@@ -203,26 +223,30 @@ def _change(user: User, change: Change, *, now: datetime) -> None:
             )
     except IntegrityError:
         raise NotChangeable("This address can't be used.") from None
-    for recipient in (change.old, change.new):
-        mail.owe_many([_told(user, recipient, change, now=now)])
+    context = {
+        "old_address": old,
+        "new_address": email,
+        "by_support": actor != user,
+        "reason": reason,
+        "at": now.isoformat(),
+    }
+    for recipient in (old, email):
+        mail.owe_many([_told(user, recipient, occasion, context, now=now)])
     audit.record(
         Event.EMAIL_CHANGED,
-        actor=user,
+        actor=actor,
         subject=user,
-        before={"address": keys.pseudonym(change.old)},
-        after={"address": keys.pseudonym(change.new)},
+        before={"address": keys.pseudonym(old)},
+        after={"address": keys.pseudonym(email), **({"reason": reason} if reason else {})},
         now=now,
     )
 
 
-def _told(user: User, recipient: str, change: Change, *, now: datetime) -> Notice:
-    context = {"old_address": change.old, "new_address": change.new, "at": now.isoformat()}
+def _told(
+    user: User, recipient: str, occasion: str, context: dict[str, Any], *, now: datetime
+) -> Notice:
     notice = mail.prepared(
-        "address_changed",
-        to=recipient,
-        occasion=str(change.notice.context["change"]),
-        context=context,
-        now=now,
+        "address_changed", to=recipient, occasion=occasion, context=context, now=now
     )
     notice.user = user
     return notice

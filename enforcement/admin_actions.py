@@ -28,6 +28,7 @@ from enforcement import (
     support,
 )
 from enforcement.admin_forms import (
+    AddressForm,
     ApproveForm,
     ConfirmForm,
     DeclineForm,
@@ -121,6 +122,10 @@ def _sign_out(person: User, viewer: User, given: dict[str, Any], now: datetime) 
     support.sign_out(user=person, actor=viewer, now=now)
 
 
+def _change_address(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
+    support.change_address(user=person, actor=viewer, now=now, **given)
+
+
 def _deactivate(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
     support.deactivate(user=person, actor=viewer, now=now)
 
@@ -190,6 +195,15 @@ KINDS = {
         done="{person} is signed out everywhere.",
         do=_sign_out,
         check=_check_handle,
+        is_danger=True,
+    ),
+    "address": Kind(
+        title="Change the address",
+        button="Change the address",
+        done="The address of {person} is changed. Both addresses and the owners are told.",
+        do=_change_address,
+        check=_check_handle,
+        form=AddressForm,
         is_danger=True,
     ),
     "deactivate": Kind(

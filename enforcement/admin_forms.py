@@ -127,6 +127,13 @@ class ConfirmForm(forms.Form):
     """Nothing to fill in: the button is all."""
 
 
+class AddressForm(ReasonForm):
+    email = EmailField(
+        label="New email address", widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )
+    field_order = ("email", "reason")
+
+
 class ApproveForm(forms.Form):
     """The number says what was read: another wish may have taken its place since."""
 

@@ -110,6 +110,7 @@ register(
     Kind(name="pass_revoked", app=APP),
     Kind(name="pass_revoked_owners", app=APP),
     Kind(name="not_me_owners", app=APP),
+    Kind(name="address_changed_owners", app=APP),
     Kind(name="left_account", app=APP),
     Kind(name="left_account_owners", app=APP),
     Kind(name="invitation_joined", app=APP),

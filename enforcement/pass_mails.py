@@ -1,11 +1,14 @@
 """Who is told what of a pass: the person, and the owners of the accounts that bind the person.
 
-The same owners are told when the person objects to what a mail says.
+The same owners are told when the person objects to what a mail says; those of all accounts, when
+support changes the address.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+
+from django.db.models import QuerySet
 
 from accounts import mail
 from accounts.models import Membership, Notice, User
@@ -19,7 +22,11 @@ def managers_of(user: User, *, owners_only: bool) -> Iterable[Membership]:
     """Return the owners (and admins) of the accounts that require something of ``user``."""
     accounts = list(binding_accounts(user).values_list("account", flat=True))
     found = Membership.objects.filter(account__in=accounts).exclude(user=user)
-    found = found.owners() if owners_only else found.managers()
+    return _once(found.owners() if owners_only else found.managers())
+
+
+def _once(found: QuerySet[Membership]) -> Iterable[Membership]:
+    """Return one membership of each person, with whom and what it is of."""
     seen: dict[int, Membership] = {}
     for membership in found.select_related("user", "account").order_by("pk"):
         seen.setdefault(membership.user_id, membership)
@@ -97,3 +104,19 @@ def tell_objected(notice: Notice, user: User, *, now: datetime) -> None:
     context = {"at": now.isoformat(), **_member(user)}
     owners = managers_of(user, owners_only=True)
     _tell("not_me_owners", owners, occasion=f"not-me:{notice.pk}", context=context, now=now)
+
+
+def tell_address_changed(user: User, *, old: str, actor: User, reason: str, now: datetime) -> None:
+    """Tell the owners of every account of ``user`` that support changed the address."""
+    context = {
+        "old_address": old,
+        "new_address": user.email,
+        "reason": reason,
+        "actor_name": name_of(actor),
+        "at": now.isoformat(),
+        **_member(user),
+    }
+    accounts = Membership.objects.filter(user=user).values("account")
+    owners = Membership.objects.owners().filter(account__in=accounts).exclude(user=user)
+    occasion = f"address:{user.pk}:{now.isoformat()}"
+    _tell("address_changed_owners", _once(owners), occasion=occasion, context=context, now=now)

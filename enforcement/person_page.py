@@ -131,6 +131,7 @@ def _actions(person: User, viewer: User, *, now: datetime) -> list[Action]:
     reset = refused or _why_no_reset(person, viewer, now=now)
     found.append(Action("reset", "Reset two-factor authentication", reset, is_danger=True))
     found.append(Action("sign_out", "Sign out everywhere", refused, is_danger=True))
+    found.append(Action("address", "Change the address", refused, is_danger=True))
     if person.is_active:
         found.append(Action("deactivate", "Deactivate", refused, is_danger=True))
     else:

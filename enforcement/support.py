@@ -1,4 +1,4 @@
-"""What support does for and to one person besides passes: reset, sign out, keep out, add staff.
+"""What support does for and to one person besides passes, from a reset to adding staff.
 
 Each is done by verified staff, never to oneself, and to staff by a superuser alone.
 """
@@ -7,11 +7,11 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit, passwords, people, sessions
+from accounts import addresses, audit, passwords, people, sessions
 from accounts.audit import Event
 from accounts.memberships import LastOwner
 from accounts.models import User
-from enforcement import four_eyes, passes
+from enforcement import four_eyes, pass_mails, passes
 from twofactor import devices, enrolment
 
 
@@ -73,6 +73,24 @@ def sign_out(*, user: User, actor: User, now: datetime) -> None:
     check_may_handle(user=user, actor=actor)
     sessions.end_everything(User.objects.select_for_update(no_key=True).get(pk=user.pk))
     audit.record(Event.SESSIONS_ENDED, actor=actor, subject=user, now=now)
+
+
+@transaction.atomic
+def change_address(*, user: User, email: str, reason: str, actor: User, now: datetime) -> None:
+    """Give ``user``, whose old mailbox is dead, another address; both and the owners are told.
+
+    :raises NotAllowed: for who may not, or gives no reason; and if the address is somebody's.
+    """
+    check_may_handle(user=user, actor=actor)
+    if not reason.strip():
+        raise NotAllowed("Give a reason.")
+    old = user.email
+    try:
+        addresses.change_by_support(user=user, email=email, actor=actor, reason=reason, now=now)
+    except addresses.NotChangeable as error:
+        raise NotAllowed(str(error)) from None
+    user.refresh_from_db()
+    pass_mails.tell_address_changed(user, old=old, actor=actor, reason=reason, now=now)
 
 
 @transaction.atomic

@@ -30,7 +30,17 @@ from accounts import (
 from accounts.alarms import Alarm
 from accounts.mail import Kind
 from accounts.models import Account, Membership, Notice, Role, User
-from enforcement import advice, joining, leaving, notices, passes, policies, reminding, switching
+from enforcement import (
+    advice,
+    joining,
+    leaving,
+    notices,
+    passes,
+    policies,
+    reminding,
+    support,
+    switching,
+)
 from enforcement.logouts import end_overdue_sessions
 from tests.enforcement.kit import DAY, HOUR, MINUTE, MS, sign_in
 from tests.factories import make_user
@@ -53,6 +63,9 @@ def owe_everything(account: Account, owner: User, ada: User, clock: Clock) -> No
     addresses_and_passwords(ada, clock)
     factors(clock)
     the_requirement(account, owner, ada, clock)
+    moved = make_user(name="Mo")
+    Membership.objects.create(account=account, user=moved, joined_at=clock.now)
+    address_changed_by_support(moved, clock)
     delivery.owe_mail_trouble(account.pk, now=clock.now)
     make_user(name="Rose", is_superuser=True)
     alarms.sound(Alarm.FAILED_TRIES, count=1000, now=clock.now)
@@ -86,6 +99,13 @@ def addresses_and_passwords(ada: User, clock: Clock) -> None:
     change = addresses.find(addresses.link_of(notice).split("/")[-2], now=clock.now)
     assert change
     assert addresses.confirm(change=change, now=clock.now)
+
+
+def address_changed_by_support(member: User, clock: Clock) -> None:
+    staff = enrol_app(make_user(name="Stan", is_staff=True), now=clock.now).user
+    support.change_address(
+        user=member, email="other@n.example", reason="Left the firm.", actor=staff, now=clock.now
+    )
 
 
 def factors(clock: Clock) -> None:

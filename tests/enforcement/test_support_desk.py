@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from accounts.models import Account, AuditEvent, Membership, User
+from accounts import objections
+from accounts.models import Account, AuditEvent, Membership, Notice, User
 from enforcement import passes, policies, sentence
 from tests.enforcement.desk import owner_browser, person_page, root_browser, support_browser
 from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in
@@ -220,3 +222,67 @@ def test_the_queue_tells_age_state_and_who_vouched(
     words = text_of(client.get("/admin/"))
     assert "waits for a second of support vouched for by Olga Owner" in words
     assert "Waiting for a second of support Ada Lovelace : 24-hour pass" in words
+
+
+# A mailbox that is dead.
+
+NEW = {"email": "Ada@New.example ", "reason": "Called back on the known number."}
+
+
+def test_support_gives_another_address_and_all_are_told(
+    northwind: Account, ada: User, owner: User, clock: Clock
+) -> None:
+    theirs, old = sign_in(ada), ada.email
+    client = support_browser()
+    client.post(person_page(ada, "address"), {**NEW, "reason": " "})
+    ada.refresh_from_db()
+    assert ada.email == old, "a reason is needed"
+    client.post(person_page(ada, "address"), NEW)
+    ada.refresh_from_db()
+    assert ada.email == "ada@new.example"
+    assert not is_in(theirs)
+    assert is_in(sign_in(ada))
+    told = Notice.objects.filter(kind__startswith="address_changed").order_by("pk")
+    assert [(each.kind, each.recipient) for each in told] == [
+        ("address_changed", old),
+        ("address_changed", "ada@new.example"),
+        ("address_changed_owners", owner.email),
+    ]
+    row = AuditEvent.objects.get(event="email_changed")
+    assert (row.actor_id == ada.pk, row.subject_id) == (False, ada.pk)
+    assert NEW["reason"] in str(row.after)
+    assert "@" not in str(row.before) + str(row.after)
+
+
+def test_the_old_mailbox_takes_it_back(northwind: Account, ada: User) -> None:
+    old = ada.email
+    support_browser().post(person_page(ada, "address"), NEW)
+    objections.act(Notice.objects.get(kind="address_changed", recipient=old), now=timezone.now())
+    ada.refresh_from_db()
+    assert ada.email == old
+
+
+def test_an_address_of_somebody_is_refused(northwind: Account, ada: User, owner: User) -> None:
+    client, old = support_browser(), ada.email
+    for email in (owner.email, old):
+        answer = client.post(person_page(ada, "address"), {**NEW, "email": email})
+        assert answer.status_code == 409
+    assert User.objects.get(pk=ada.pk).email == old
+
+
+@pytest.mark.parametrize("who", ["owner", "self", "stale"])
+def test_nobody_else_changes_it(
+    who: str, northwind: Account, ada: User, owner: User, clock: Clock
+) -> None:
+    client = sign_in(ada) if who == "self" else sign_in(owner) if who == "owner" else None
+    client = client or support_browser()
+    if who == "stale":
+        clock.forward(minutes=10)
+    client.post(person_page(ada, "address"), NEW)
+    assert User.objects.get(pk=ada.pk).email == ada.email
+
+
+def test_of_staff_a_superuser_changes_it(clock: Clock) -> None:
+    target = enrolled_person(email="colleague@gatehouse.example", is_staff=True).user
+    assert support_browser().post(person_page(target, "address"), NEW).status_code == 409
+    assert root_browser().post(person_page(target, "address"), NEW).status_code == 302
