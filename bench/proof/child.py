@@ -16,6 +16,7 @@ def main(name: str, size: int) -> int:
         mail_kills,
         model_check,
         outage,
+        paper,
         previews,
         pumping,
         races,
@@ -41,6 +42,8 @@ def main(name: str, size: int) -> int:
         "wrong_codes": lambda: with_cheap_codes(
             lambda: races.wrong_codes_at_once(200, rounds=size)
         ),
+        "even_codes": lambda: paper.even(size),
+        "times_of_tries": lambda: paper.times(size),
         "set_up_race": lambda: races.set_up_against_sign_out(size),
         "wrong_passwords": lambda: races.wrong_passwords_at_once(200, rounds=size),
         "strangers": lambda: guessing.strangers_beside_a_known_browser(

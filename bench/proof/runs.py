@@ -61,6 +61,20 @@ RUNS = (
         full=50,
     ),
     Run(
+        name="even_codes",
+        title="A million backup codes",
+        what="From the system's source: none twice, and every symbol as often as another.",
+        database="sqlite",
+        full=1_000_000,
+    ),
+    Run(
+        name="times_of_tries",
+        title="What the time of a backup code's try tells",
+        what="PostgreSQL; wrong codes, used ones and other people's, in turn.",
+        database="postgres",
+        full=1_000,
+    ),
+    Run(
         name="wrong_codes",
         title="Guesses, 200 at once",
         what="No more than the budget of five is evaluated, and the count of failures is exact.",

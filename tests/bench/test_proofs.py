@@ -3,7 +3,22 @@
 import pytest
 
 from bench import people
-from bench.proof import guessing, outage, previews, races
+from bench.proof import guessing, outage, paper, previews, races
+
+
+@pytest.mark.proves("S21")
+def test_backup_codes_are_even() -> None:
+    paper.even(20_000)
+
+
+@pytest.mark.proves("S22")
+@pytest.mark.django_db
+def test_the_time_of_a_try_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the real cost; a hash for each code, as with a salt for each, shows under any load."""
+    monkeypatch.setattr(backup_codes, "TIME_COST", 2)
+    monkeypatch.setattr(backup_codes, "MEMORY_KIB", 19 * 1024)
+    monkeypatch.setattr(paper, "MOST_APART", 100)
+    paper.times(9)
 
 
 @pytest.mark.postgres

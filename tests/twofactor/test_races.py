@@ -1,9 +1,11 @@
 """Many at once on PostgreSQL: whatever is spent is spent once, and every guess is counted."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from tests.integration.threads import at_once, raised
@@ -105,3 +107,24 @@ def test_two_devices_removed_at_once_leave_one(now: datetime) -> None:
         ]
     )
     assert len(raised(results)) == 1
+
+
+@pytest.mark.proves("S16", "B60")
+def test_two_apps_that_replace_the_old_one_at_once_leave_one(now: datetime) -> None:
+    """The loser is told, and its codes were never made."""
+    ada = enrol_app(now=now)
+    given = []
+    for attempt in ("one", "two"):
+        begun = enrolment.begin_app(ada.user, attempt=attempt, now=now)
+        code = pyotp.TOTP(begun.open_secret()).at(now)
+        given.append(replace(attempt_of(ada.user, code, kind=Kind.NEW_APP), attempt=attempt))
+    confirm = partial(enrolment.confirm, stamp_read=ada.user.stamp, now=now)
+    results = at_once([partial(confirm, each) for each in given])
+    assert len(raised(results)) == 1
+    assert set(raised(results)) <= {StartOver, CodeRejected}
+    assert TOTPDevice.objects.filter(user=ada.user, confirmed=True).count() == 1
+    (won,) = [each for each in results if not isinstance(each, Exception)]
+    assert backup_codes.codes_left(ada.user) == 10
+    later = now + timedelta(minutes=1)
+    code = won.codes[0]
+    assert redeem(attempt_of(ada.user, code, kind=Kind.BACKUP), now=later) is Kind.BACKUP

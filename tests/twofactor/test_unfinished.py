@@ -144,14 +144,19 @@ def test_codes_of_the_app_that_begin_with_two_zeros_are_codes(now: datetime) -> 
 
 @pytest.mark.proves("B44")
 def test_a_texted_code_that_begins_with_zeros_is_sent_whole(now: datetime) -> None:
-    """A day's texts of one phone have none at times; nonces are tried until a code has."""
+    """Rows are made anew until the code of one begins so."""
     ben = enrol_phone(now=now)
     sent = text(ben, now=now)
     while not (code := sent_codes.code_of(sent)).startswith("00"):
         sent = sent_codes.new(
-            ben.user, purpose=SentCode.Purpose.SIGN_IN, attempt="a", destination_key=sent.destination_key,
-            address="192.0.2.1", now=now, device=ben.phone,
-        )  # fmt: skip
+            ben.user,
+            purpose=SentCode.Purpose.SIGN_IN,
+            attempt="a",
+            destination_key=sent.destination_key,
+            address="192.0.2.1",
+            now=now,
+            device=ben.phone,
+        )
     sent.save()
     assert len(code) == 6
     assert redeem(texted(ben, sent), now=now) is Kind.TEXT
