@@ -367,6 +367,7 @@ def test_bad_input_is_one_line_on_stderr_and_a_status(tmp_path: Path) -> None:
     assert found.stderr.strip().splitlines() == ["CommandError: 'nobody' is no email address."]
 
 
+@pytest.mark.proves("B27")
 def test_commands_are_bound_by_nothing(northwind: Account, ada: User, clock: Clock) -> None:
     """Whatever is required of people, the operator's commands go on working."""
     policies.switch_on(account=northwind, actor=None, now=clock.now - 2 * DAY)

@@ -161,6 +161,7 @@ def test_an_owner_who_was_removed_meanwhile_may_not(
         policies.switch_on(account=northwind, actor=owner, now=now)
 
 
+@pytest.mark.proves("B28")
 def test_switching_costs_the_same_for_any_number_of_members(
     northwind: Account, owner: User, now: datetime
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_switch_that_is_rolled_back_mails_nobody_and_queues_nothing(now: datet
 
 @pytest.mark.both_databases
 @pytest.mark.django_db
+@pytest.mark.proves("B36")
 def test_a_job_hours_late_does_once_what_is_still_right(now: datetime) -> None:
     idle, enrolled = make_user(), make_user()
     account, owner = long_standing_account(idle, enrolled)
@@ -190,6 +191,7 @@ def delete_account(account: Account, owner: User, member: User) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_owed", [False, True], ids=["before owing", "before sending"])
 @pytest.mark.parametrize("delete", [delete_member, delete_owner, delete_account])
+@pytest.mark.proves("B39")
 def test_whoever_is_deleted_before_a_job_runs_stops_nobody_else(
     delete: Callable[[Account, User, User], None],
     is_owed: bool,

@@ -54,6 +54,7 @@ def test_a_batch_goes_over_one_connection(smtp_server: SMTPServer, now: datetime
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("answer", ["451 try again later", "421 busy", DISCONNECT])
+@pytest.mark.proves("B29")
 def test_whom_the_server_put_off_is_tried_again_alone(
     answer: str, smtp_server: SMTPServer, now: datetime
 ) -> None:
@@ -71,6 +72,7 @@ def test_whom_the_server_put_off_is_tried_again_alone(
 
 
 @pytest.mark.django_db
+@pytest.mark.proves("B29")
 def test_whom_the_server_refuses_is_marked_and_owners_told_once_a_day(
     smtp_server: SMTPServer, now: datetime
 ) -> None:
@@ -123,6 +125,7 @@ ODD = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("email", "state"), ODD.values(), ids=ODD)
+@pytest.mark.proves("B31")
 def test_an_odd_address_is_mailed_or_marked_alone(
     email: str, state: str, smtp_server: SMTPServer, now: datetime
 ) -> None:

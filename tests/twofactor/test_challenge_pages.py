@@ -145,6 +145,7 @@ def latest_text(folder: Path) -> str:
     return code
 
 
+@pytest.mark.proves("B75")
 def test_a_text_is_sent_by_post_alone(now: datetime, tab: Browser, texts_in_a_folder: Path) -> None:
     ben = enrol_phone(now=now)
     before = len(list(texts_in_a_folder.iterdir()))

@@ -19,6 +19,7 @@ E164 = "+447400123456"
         ("  +447400123456  ", "DE"),
     ],
 )
+@pytest.mark.proves("B72")
 def test_every_spelling_is_one_number(given: str, country: str) -> None:
     assert phones.parse(given, country=country).e164 == E164
 
@@ -39,6 +40,7 @@ def test_every_spelling_is_one_number(given: str, country: str) -> None:
         "+44\0",
     ],
 )
+@pytest.mark.proves("B72", "S27")
 def test_what_gets_no_texts_is_refused_in_words(given: str) -> None:
     with pytest.raises(phones.BadPhone) as refused:
         phones.parse(given, country="GB")
@@ -51,5 +53,6 @@ def test_a_country_that_is_not_on_the_list_is_refused(settings: Any) -> None:
         phones.parse(E164, country="US")
 
 
+@pytest.mark.proves("S28")
 def test_only_the_last_two_digits_are_shown() -> None:
     assert phones.parse(E164, country="GB").last2 == "56"

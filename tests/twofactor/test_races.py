@@ -65,6 +65,7 @@ def test_two_backup_codes_are_spent_by_two(now: datetime) -> None:
     assert backup_codes.codes_left(ada.user) == 8
 
 
+@pytest.mark.proves("S25")
 def test_one_texted_code_is_accepted_once(now: datetime) -> None:
     ben = enrol_phone(now=now)
     given = texted(ben, text(ben, now=now))

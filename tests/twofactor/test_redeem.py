@@ -230,6 +230,7 @@ def test_a_device_verifies_nothing_by_itself(ada: Enrolled, now: datetime) -> No
     assert ada.app.verify_token(ada.code_at(now)) is False
 
 
+@pytest.mark.proves("S25", "B79")
 def test_a_texted_code_is_good_for_five_minutes(ben: Enrolled, now: datetime) -> None:
     sent = text(ben, now=now)
     over = now + 5 * MINUTE
@@ -238,6 +239,7 @@ def test_a_texted_code_is_good_for_five_minutes(ben: Enrolled, now: datetime) ->
     assert refused(texted(ben, sent), now=over - MS) is Reason.REUSED
 
 
+@pytest.mark.proves("S25", "B79")
 def test_a_new_text_replaces_the_old_one(ben: Enrolled, now: datetime) -> None:
     old = text(ben, now=now)
     new = text(ben, now=now + MINUTE)
@@ -247,6 +249,7 @@ def test_a_new_text_replaces_the_old_one(ben: Enrolled, now: datetime) -> None:
     assert redeem(texted(ben, new), now=now + MINUTE) is Kind.TEXT
 
 
+@pytest.mark.proves("S25", "B79")
 def test_a_text_takes_five_checks(ben: Enrolled, now: datetime) -> None:
     sent = text(ben, now=now)
     SentCode.objects.filter(pk=sent.pk).update(checks_left=1)
@@ -254,7 +257,7 @@ def test_a_text_takes_five_checks(ben: Enrolled, now: datetime) -> None:
     assert refused(texted(ben, sent), now=now) is Reason.EXPIRED
 
 
-@pytest.mark.proves("S06")
+@pytest.mark.proves("B79", "S06", "S25")
 @pytest.mark.parametrize("change", [{"attempt": "b"}, {"purpose": "reauthenticate"}])
 def test_a_text_is_good_for_its_attempt_and_purpose_alone(
     change: dict[str, str], ben: Enrolled, now: datetime

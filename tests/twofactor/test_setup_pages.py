@@ -144,6 +144,7 @@ def test_set_up_by_text(overdue: User, tab: Browser, texts_in_a_folder: Path) ->
     assert tab.is_in()
 
 
+@pytest.mark.proves("B75", "S26")
 def test_the_text_is_not_sent_again_by_looking(
     overdue: User, tab: Browser, texts_in_a_folder: Path
 ) -> None:

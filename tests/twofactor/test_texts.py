@@ -40,6 +40,7 @@ def test_a_text_carries_the_sites_name_and_the_code(
     assert texted(ben, sent).code == code
 
 
+@pytest.mark.proves("S26")
 def test_the_waits_grow(ben: Enrolled, now: datetime) -> None:
     at = now
     for wait in (30, 60, 120, 120):
@@ -54,6 +55,7 @@ def test_the_waits_grow(ben: Enrolled, now: datetime) -> None:
     assert error.value.retry_at == now + timedelta(hours=1)
 
 
+@pytest.mark.proves("S26")
 def test_ten_a_day(ben: Enrolled, now: datetime) -> None:
     at = now
     for number in range(9):  # set-up took the first
