@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib import auth
+from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts import sessions, signin
 from accounts.client import address_of
@@ -82,6 +83,9 @@ def _restart(request: HttpRequest) -> HttpResponse:
     signin.drop(request)
     if not answers.is_page(request):
         return answers.to_sign_in(request, ended=None)
+    messages.error(
+        request, _("Something changed in another browser meanwhile. Please start again.")
+    )
     return HttpResponseRedirect(reverse("login"))
 
 
