@@ -4,6 +4,7 @@ import pytest
 
 from bench import people
 from bench.proof import guessing, outage, paper, previews, races
+from twofactor import backup_codes
 
 
 @pytest.mark.proves("S21")
