@@ -83,8 +83,14 @@ def test_two_digits_are_seen_on_pages_and_in_mails_and_the_number_nowhere(
     mails = [f"{one.subject} {one.body} {html_of(one)}" for one in outgoing.outbox]
     logs = [record.getMessage() for record in caplog.records]
     rows = [
-        serializers.serialize("json", model.objects.all())
-        for model in (AuditEvent, Notice, SentCode, SMSDevice, CodeFailure)
+        serializers.serialize("json", list(found))
+        for found in (
+            AuditEvent.objects.all(),
+            Notice.objects.all(),
+            SentCode.objects.all(),
+            SMSDevice.objects.all(),
+            CodeFailure.objects.all(),
+        )
     ]
     for text in [*ada.seen, *support_saw, *mails, *logs, *rows]:
         assert not [digits for digits in DIGITS if digits in text], text

@@ -1,4 +1,4 @@
-"""J14: a whole office behind one address sets up within an hour, typing as people type."""
+"""J14: a whole office behind one address sets up in one rush, typing as people type."""
 
 import os
 import re
@@ -25,6 +25,7 @@ OFFICE, ELSEWHERE = "203.0.113.7", "198.51.100.66"
 BY_TEXT, SLIPS = 3, 10  # each third by text; of ten tries, one is mistyped
 GUESSES, ALLOWED = 60, 10
 FIVE_MINUTES = timedelta(minutes=5)
+RUSH = timedelta(minutes=4)  # all at once rather than over the hour: more slips than ten in five
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def guess(people: list[User]) -> list[int]:
 def test_everybody_in_an_office_gets_through_and_a_stranger_does_not(
     office: list[User], twilio_stand_in: Twilio, clock: Clock, is_slip: Iterator[bool]
 ) -> None:
-    pause = timedelta(hours=1) / PEOPLE
+    pause = RUSH / PEOPLE
     for number, person in enumerate(office):
         browser = behind(OFFICE, person)
         phone = f"+1202555{number:04d}" if number % BY_TEXT == 0 else ""
