@@ -39,6 +39,6 @@ def odd_values(count: int) -> str:
 def office(people: int) -> str:
     perform("tests/journeys/test_j14_an_office_enrols.py", OFFICE=str(people))
     return (
-        f"{people} people behind one address set up within four minutes, a third by text, one try in"
-        " ten mistyped: all are in; of 60 guesses from another address 10 were looked at"
+        f"{people} people behind one address set up within four minutes, a third by text, one try"
+        " in ten mistyped: all are in; of 60 guesses from another address 10 were looked at"
     )
