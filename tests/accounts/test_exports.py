@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.http import StreamingHttpResponse
 
+from tests.asgi import wait_for
 from accounts import exports
 
 COLUMNS = ("name", "at", "count")
@@ -85,5 +85,5 @@ def test_under_asgi_rows_are_asked_for_as_the_browser_takes_them() -> None:
         chunks: AsyncIterator[bytes] = aiter(answer)
         return await anext(chunks)
 
-    assert async_to_sync(take_one)().startswith(b"name,at,count\r\n")
+    assert wait_for(take_one).startswith(b"name,at,count\r\n")
     assert asked[0] < 2 * exports.ROWS_PER_CHUNK

@@ -4,7 +4,6 @@ Every journey runs by WSGI with sessions in the database; those marked ``every_s
 other three ways. JOURNEYS=all, as `make proof` sets it, runs all of them in all four.
 """
 
-import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,11 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.handlers import exception
 from django.test import AsyncClient, Client
+
+from tests.asgi import wait_for
 
 ENGINES = {"db": "accounts.session_db", "cached_db": "accounts.session_cached_db"}
 ALL = tuple(f"{interface}-{engine}" for interface in ("wsgi", "asgi") for engine in ENGINES)
@@ -74,13 +75,7 @@ class AsgiClient:
         async def ask() -> Any:
             return await getattr(self._client, method)(*args, headers=headers, **how)
 
-        # Playwright keeps a loop running in a process that has driven a browser; step out of it.
-        kept = asyncio._get_running_loop()
-        asyncio._set_running_loop(None)
-        try:
-            answer = async_to_sync(ask)()
-        finally:
-            asyncio._set_running_loop(kept)
+        answer = wait_for(ask)
         scope = answer.request
         query = scope.get("query_string", b"")
         answer.request = {
