@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.http import StreamingHttpResponse
 
-from tests.asgi import wait_for
 from accounts import exports
+from tests.asgi import wait_for
 
 COLUMNS = ("name", "at", "count")
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

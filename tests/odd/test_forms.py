@@ -25,7 +25,7 @@ FIELDS = {
     "email", "password", "next", "code", "message", "method", "phone", "country", "saved", "new",
     "scope", "old_password", "new_password1", "new_password2", "name", "language", "time_zone",
     "role", "reason", "ticket", "confirm", "preview_at", "plan", "email_domains", "is_staff",
-    "is_superuser", "send", "username", "_save", "_continue",
+    "is_superuser", "send", "back", "username", "_save", "_continue",
 }  # fmt: skip
 TAKEN = {302, 303}
 CODES = {"code"}  # never taken, whatever the value

@@ -12,6 +12,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import (
@@ -28,15 +29,19 @@ from accounts.audit import Event
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, Session, User
 from enforcement import (
     account_changes,
+    advice,
     approvals,
     joining,
     leaving,
     logouts,
+    mail_trouble,
     passes,
     policies,
+    reminding,
     support,
 )
 from enforcement.management.commands import create_account
+from enforcement.tasks import carry_out
 from tests.enforcement.desk import support_browser
 from tests.enforcement.kit import browser, sign_in, sign_in_with_code
 from tests.factories import PASSWORD, make_account, make_user
@@ -414,6 +419,32 @@ def audit_exported(w: World) -> Deed:
     return lambda: client.post(path)
 
 
+def members_exported(w: World) -> Deed:
+    client = support_browser()
+    path = reverse("admin:accounts_account_export", args=[w.account.pk, "csv"])
+    return lambda: client.post(path)
+
+
+def members_reminded(w: World) -> Deed:
+    policy_on(w)()
+    return lambda: reminding.remind_now(account=w.account, actor=w.owner, now=w.now)
+
+
+def advice_sent(w: World) -> Deed:
+    Account.objects.update(email_domains=["southwind.example"])
+    return lambda: advice.advise(account=w.account, actor=w.owner, now=w.now)
+
+
+def mail_sent_again(w: World) -> Deed:
+    policy_on(w)()
+    carry_out(now=w.now)
+    notice = Notice.objects.filter(account_id=w.account.pk).latest("pk")
+    Notice.objects.filter(pk=notice.pk).update(state=Notice.State.FAILED)
+    return lambda: mail_trouble.send_again(
+        account=w.account, pk=notice.pk, actor=w.owner, now=w.now
+    )
+
+
 ACTS: dict[Event, Callable[[World], Deed]] = {
     Event.SIGNED_IN: signed_in,
     Event.SIGNED_OUT: signed_out,
@@ -468,6 +499,10 @@ ACTS: dict[Event, Callable[[World], Deed]] = {
     Event.PASSWORD_STOPPED: password_stopped,
     Event.KEYS_ROTATED: keys_rotated,
     Event.AUDIT_EXPORTED: audit_exported,
+    Event.MEMBERS_EXPORTED: members_exported,
+    Event.MEMBERS_REMINDED: members_reminded,
+    Event.ADVICE_SENT: advice_sent,
+    Event.MAIL_SENT_AGAIN: mail_sent_again,
 }
 # Shown, or written once and for all, there.
 ELSEWHERE = {
