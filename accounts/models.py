@@ -84,7 +84,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=150, blank=True)
     language = models.CharField(max_length=10, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField("can sign in", default=True)
     is_staff = models.BooleanField("support staff", default=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -136,6 +136,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["email"]
+        verbose_name = "person"
+        verbose_name_plural = "people"
 
     def __str__(self) -> str:
         return self.name or self.email

@@ -141,7 +141,7 @@ class ApproveForm(forms.Form):
 
 
 class DeclineForm(ApproveForm):
-    reason = reason_field(help_text="For the audit, and for who asked.")
+    reason = reason_field(help_text="It stands in the audit. Tell whoever asked yourself.")
 
 
 class StaffForm(forms.Form):

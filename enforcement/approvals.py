@@ -88,7 +88,7 @@ def why_dead(waiting: Approval, *, now: datetime) -> str:
     try:
         _check_asked(waiting, waiting.asked_by, now=now)
     except (NotGrantable, NotAllowed) as error:
-        return f"It can't be done any more: {error}"
+        return f"Whoever asked for it could not do it any more: {error}"
     return ""
 
 
