@@ -155,7 +155,7 @@ class PassRequest(models.Model):
 class Help(models.TextChoices):
     """What support can do for a person who can use nothing."""
 
-    PASS = "pass", "24-hour pass"
+    PASS = "pass", "pass"
     RESET = "reset", "reset"
 
 

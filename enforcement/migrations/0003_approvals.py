@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 (
                     "what",
                     models.CharField(
-                        choices=[("pass", "24-hour pass"), ("reset", "reset")],
+                        choices=[("pass", "pass"), ("reset", "reset")],
                         editable=False,
                         max_length=5,
                     ),
