@@ -22,7 +22,7 @@ from accounts.models import Account, User
 from accounts.purposes import Fresh
 from accounts.reach import person_of
 from enforcement import account_changes, account_page, admin_owner, admin_proof, admin_requirement
-from enforcement.admin_forms import AccountForm
+from enforcement.admin_forms import AccountForm, OwnersAccountForm
 from enforcement.models import Policy
 
 
@@ -75,6 +75,11 @@ class AccountAdmin(ScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         free = self.FOR_SUPPORT if is_support(request) else self.FOR_OWNERS
         return [name for name in self.get_fields(request, obj) if name not in free]
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Give owners a form without the fields of support, which would be looked at if posted."""
+        kwargs["form"] = AccountForm if is_support(request) else OwnersAccountForm
+        return super().get_form(request, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         context = {"title": "Accounts", **(extra_context or {})}

@@ -40,16 +40,22 @@ class DomainsField(forms.CharField):
         return bool((initial or []) != self.to_python(data))
 
 
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # no generics at run time
+class OwnersAccountForm(forms.ModelForm):  # type: ignore[type-arg]  # no generics at run time
     name = NameField(max_length=Account._meta.get_field("name").max_length)
+
+    class Meta:
+        model = Account
+        fields: tuple[str, ...] = ("name",)
+
+
+class AccountForm(OwnersAccountForm):
     email_domains = DomainsField(
         label="Email domains",
         required=False,
         help_text="Domains of the account's work addresses, one a line; none: any address is one.",
     )
 
-    class Meta:
-        model = Account
+    class Meta(OwnersAccountForm.Meta):
         fields = ("name", "plan", "email_domains")
 
     def clean_plan(self) -> str:

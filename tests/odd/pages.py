@@ -12,6 +12,7 @@ from tests.enforcement.desk import account_page, person_page, requirement_page, 
 from tests.enforcement.kit import browser, sign_in
 from tests.factories import make_account
 from tests.journeys.driver import Browser
+from tests.journeys.pages import Form, Page
 from tests.journeys.post import link_in, mails_to, run_jobs
 from tests.journeys.world import Northwind, enrol
 
@@ -144,3 +145,31 @@ OPENINGS: tuple[Opening, ...] = (
     owner,
     root,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blank:
+    """One form of one page, as the page holds it."""
+
+    client: Client
+    action: str
+    fields: dict[str, str]
+    names: set[str]
+
+
+def blanks(standpoint: Standpoint, *, buttons: bool = False) -> Iterator[Blank]:
+    """Return the forms of a page that can be sent, and mere ``buttons`` if they are asked for."""
+    answer = standpoint.client.get(standpoint.path)
+    assert answer.status_code == 200, (standpoint.path, answer.status_code, answer.headers)
+    for form in Page(answer).forms:
+        if form.method == "post" and (names_of(form) or buttons):
+            yield Blank(
+                client=standpoint.client,
+                action=form.action or standpoint.path,
+                fields=form.fields,
+                names=names_of(form),
+            )
+
+
+def names_of(form: Form) -> set[str]:
+    return {name for name in form.names if name and name != "csrfmiddlewaretoken"}

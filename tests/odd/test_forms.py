@@ -5,17 +5,14 @@ was refused.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.db import transaction
-from django.test import Client
 
 from tests.journeys.clock import START
-from tests.journeys.pages import Form, Page
 from tests.journeys.world import Northwind
-from tests.odd.pages import OPENINGS, Opening, Standpoint
+from tests.odd.pages import OPENINGS, Blank, Opening, blanks
 from tests.odd.values import share_for
 from tests.odd.world import rows, unclean, undone
 
@@ -29,34 +26,6 @@ FIELDS = {
 }  # fmt: skip
 TAKEN = {302, 303}
 CODES = {"code"}  # never taken, whatever the value
-
-
-@dataclass(frozen=True, kw_only=True)
-class Blank:
-    """One form of one page, as the page holds it."""
-
-    client: Client
-    action: str
-    fields: dict[str, str]
-    names: set[str]
-
-
-def blanks(standpoint: Standpoint) -> Iterator[Blank]:
-    """Return the forms of a page that can be sent."""
-    answer = standpoint.client.get(standpoint.path)
-    assert answer.status_code == 200, (standpoint.path, answer.status_code, answer.headers)
-    for form in Page(answer).forms:
-        if form.method == "post" and names_of(form):
-            yield Blank(
-                client=standpoint.client,
-                action=form.action or standpoint.path,
-                fields=form.fields,
-                names=names_of(form),
-            )
-
-
-def names_of(form: Form) -> set[str]:
-    return {name for name in form.names if name and name != "csrfmiddlewaretoken"}
 
 
 @pytest.mark.parametrize("opening", OPENINGS, ids=lambda opening: opening.__name__)
