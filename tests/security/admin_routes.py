@@ -58,6 +58,7 @@ ROUTES = {
     "accounts/user/add/": Kind.ROOT,
     "accounts/user/<path:object_id>/": Kind.ROW,
     "accounts/user/<path:object_id>/change/": Kind.ROW,
+    "accounts/user/<int:object_id>/address/": Kind.DESK,
     "accounts/user/<int:object_id>/approve/": Kind.DESK,
     "accounts/user/<int:object_id>/decline/": Kind.DESK,
     "accounts/user/<int:object_id>/pass/": Kind.DESK,
@@ -65,6 +66,7 @@ ROUTES = {
     "accounts/user/<int:object_id>/reset/": Kind.DESK,
     "accounts/user/<int:object_id>/deactivate/": Kind.DESK,
     "accounts/user/<int:object_id>/reactivate/": Kind.DESK,
+    "accounts/user/<int:object_id>/sign/out/": Kind.DESK,
     "accounts/user/<int:object_id>/staff/": Kind.ROOT,
 }
 # Pages that every class of Django's admin has, and none of ours: they are asked for by hand.
@@ -90,14 +92,19 @@ def found_routes() -> list[str]:
     ]
 
 
+def walked() -> list[str]:
+    """Return the routes that are written down; one test fails for those that are not."""
+    return [text for text in found_routes() if text in ROUTES]
+
+
 def registered() -> dict[str, type]:
     return {str(model._meta.model_name): model for model in admin.site._registry}
 
 
 def spots(of: Tenant) -> list[Spot]:
     """Return every path of the admin for every row of an account."""
-    keys = of.numbers()
-    return [spot for text in found_routes() for spot in _filled(text, keys)]
+    numbers = of.numbers()
+    return [spot for text in walked() for spot in _filled(text, numbers)]
 
 
 def samples(of: Tenant) -> list[Spot]:
@@ -109,7 +116,7 @@ def never_was(of: Tenant) -> list[tuple[Spot, Spot]]:
     """Return each path to a row of an account, beside the same path to no row at all."""
     nothing = {model: {NEVER} for model in of.numbers()}
     pairs = []
-    for text in found_routes():
+    for text in walked():
         if "<int:" in text or "<path:" in text:
             empty = next(iter(_filled(text, nothing)))
             pairs += [(spot, empty) for spot in _filled(text, of.numbers())]
