@@ -43,7 +43,7 @@ Row = tuple[int, Callable[[Case], bool], str]
 IN, BANNER, PASS_BANNER = "pass", "pass, banner with the deadline", "pass, banner with the pass"
 PASS_ENDED, CODE, DEADLINE = "out: pass ended", "out: code needed", "out: deadline passed"
 
-# Rows 1 and 2 are of sessions, not of what a person must do.
+# Rows 1 and 2 are of sessions, whatever a person must do: they are tried beside the table.
 GATE: tuple[Row, ...] = (
     (3, lambda c: c.leave is Leave.RUNS, PASS_BANNER),
     (4, lambda c: c.enrolled and c.verified and c.leave is not Leave.RAN_OUT, IN),

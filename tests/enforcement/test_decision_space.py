@@ -3,17 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import product
+from itertools import islice, product
 
 import pytest
 from django.db import transaction
 
-from accounts.models import Account, Membership, User
+from accounts import sessions
+from accounts.models import Account, EndReason, Membership, User
 from enforcement import passes, policies
 from enforcement.decision import Obligation, Standing, Step, decide
 from enforcement.entrance import LEADS_TO
 from tests import rulebook
-from tests.enforcement.kit import browser
+from tests.enforcement.kit import browser, fetch, is_in
 from tests.factories import PASSWORD
 from tests.journeys.clock import DAY, MS, Clock
 from tests.journeys.clock import START as NOW
@@ -200,3 +201,27 @@ def test_a_password_leads_where_the_rules_lead(northwind: Account, ada: User, cl
             transaction.set_rollback(True)
     assert sorted(hits) == [1, 3, 4, 5, 6], "a row was never reached; 2 is of SSO"
     assert sum(hits.values()) > 150
+
+
+@pytest.mark.django_db
+@pytest.mark.proves("S36")
+def test_rows_one_and_two_come_before_all_others(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    """However things stand, a stranger is sent to sign-in, and an ended session is told why."""
+    stood: set[str] = set()
+    for life in islice(lives(), 0, None, 5):
+        with transaction.atomic():
+            if live(life, account=northwind, ada=ada, clock=clock):
+                assert fetch(browser()).json()["code"] == "sign_in_required"
+                assert browser().get("/login/").status_code == 200
+                client = browser()
+                client.post("/login/", {"email": ada.email, "password": PASSWORD})
+                if is_in(client):
+                    stood.add(rulebook.first_row(SIGN_IN, life.case(now=NOW))[1])
+                    of_ada = User.objects.filter(pk=ada.pk)
+                    sessions.renew_stamp(of_ada, reason=EndReason.EVERYWHERE)
+                    assert EndReason.EVERYWHERE.label in fetch(client).json()["detail"], life
+                    assert not is_in(client)
+            transaction.set_rollback(True)
+    assert stood == {rulebook.IN, rulebook.BANNER, rulebook.PASS_BANNER}
