@@ -7,20 +7,21 @@ accounts, passes and devices and from what each browser proved, never by the pro
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 
+from django.core import mail
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Count
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from accounts import audit_check, memberships, seals
+from accounts import audit_check, invitations, memberships, seals
 from accounts.models import Account, AuditEvent, Membership, Notice, User
 from enforcement import joining, leaving, passes, policies, support
 from enforcement.models import Pass, Policy
 from tests.factories import make_account, make_user
 from tests.journeys.clock import MS, stopped_clock
 from tests.journeys.driver import RECOVERY, SETUP_MAILBOX, VERIFY, Browser
-from tests.journeys.post import run_jobs
+from tests.journeys.post import link_in, mails_to, run_jobs
 from tests.twofactor.people import enrol_app, wrong
 from twofactor.models import SMSDevice, TOTPDevice
 
@@ -37,6 +38,7 @@ class Machine(RuleBasedStateMachine):
         self.open = ExitStack()
         self.clock = self.open.enter_context(stopped_clock())
         self.open.enter_context(transaction.atomic())
+        mail.outbox.clear()
         cache.clear()
 
     @initialize()
@@ -51,8 +53,14 @@ class Machine(RuleBasedStateMachine):
         self.browsers = [[Browser(person) for _ in range(2)] for person in self.people]
         self.proved: set[tuple[int, int]] = set()
         self.codes: list[list[str]] = [[], [], []]
-        self.acts = 0
         self.clock.forward(hours=1)
+        self._has_set_up_before(2)
+
+    def _has_set_up_before(self, who: int) -> None:
+        enrolled = enrol_app(self.person(who), now=self.clock.now)
+        self.codes[who] = list(enrolled.codes)
+        for browser in self.browsers[who]:
+            browser.secret = enrolled.secret
 
     def person(self, who: int) -> User:
         return User.objects.get(pk=self.people[who].pk)
@@ -102,6 +110,33 @@ class Machine(RuleBasedStateMachine):
         if found is not None:
             with suppress(memberships.LastOwner):
                 leaving.leave(membership=found, now=self.clock.now)
+
+    @rule(who=WHO)
+    def remove(self, who: int) -> None:
+        found = Membership.objects.filter(account=self.account, user=self.people[who]).first()
+        with suppress(memberships.LastOwner, memberships.NotAllowed):
+            if found is not None:
+                leaving.remove(membership=found, actor=self.person(0), now=self.clock.now)
+                self.act("member_removed")
+
+    @rule(who=WHO)
+    def join_by_invitation(self, who: int) -> None:
+        """Accept by the mail's link, in the first browser, as far as that leads at once."""
+        person = self.person(who)
+        if Membership.objects.filter(account=self.account, user=person).exists():
+            return
+        with suppress(invitations.NotInvitable):
+            invitations.invite(
+                account=self.account,
+                email=person.email,
+                role="member",
+                actor=self.person(0),
+                now=self.clock.now,
+            )
+            self.act("invited")
+            run_jobs()
+            browser = self.browsers[who][0]
+            browser.open(link_in(mails_to(person.email, "invites you")[-1], "/invitations/"))
 
     @rule(who=WHO)
     def add(self, who: int) -> None:
@@ -220,6 +255,7 @@ class Machine(RuleBasedStateMachine):
         assert not open_passes.annotate(n=Count("pk")).filter(n__gt=1).exists()
         owed = Notice.objects.values("recipient", "kind", "occasion")
         assert not owed.annotate(n=Count("pk")).filter(n__gt=1).exists()
+        assert len(mail.outbox) <= Notice.objects.filter(state=Notice.State.SENT).count()
 
     def teardown(self) -> None:
         try:
