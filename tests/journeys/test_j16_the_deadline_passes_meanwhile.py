@@ -100,7 +100,6 @@ def nothing_else_opens(ada: Browser) -> None:
 
 @JOBS
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.every_server
 def test_who_stands_in_set_up_goes_on_to_its_end(
     place: str, jobs_run: bool, ada: Browser, policy: Policy, clock: Clock
 ) -> None:
@@ -141,6 +140,7 @@ def test_a_millisecond_earlier_the_session_itself_goes_on(
     assert ada.is_in
 
 
+@pytest.mark.every_server
 @pytest.mark.proves("B59")
 def test_the_secret_stays_the_one_that_was_scanned(
     ada: Browser, policy: Policy, clock: Clock
