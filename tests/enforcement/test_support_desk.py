@@ -221,7 +221,7 @@ def test_the_queue_tells_age_state_and_who_vouched(
     client.post(person_page(ada, "pass"), {"reason": "Called back."})
     words = text_of(client.get("/admin/"))
     assert "waits for a second of support vouched for by Olga Owner" in words
-    assert "Waiting for a second of support Ada Lovelace : 24-hour pass" in words
+    assert "Waiting for a second of support Ada Lovelace : pass" in words
 
 
 # A mailbox that is dead.

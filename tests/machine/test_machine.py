@@ -72,4 +72,4 @@ def test_the_machine_finds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, function, leaky in LEAKS[name]:
         monkeypatch.setattr(module, function, leaky)
     with pytest.raises(AssertionError):
-        live(100)
+        live(400)
