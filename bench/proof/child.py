@@ -56,7 +56,6 @@ def main(name: str, size: int) -> int:
         "audit_kills": lambda: audit_trail.killed(size),
         "mail_kills": lambda: mail_kills.run(size),
         "journeys": suites.journeys,
-        "machine": suites.machine,
         "office": lambda: suites.office(size),
         "odd_values": lambda: suites.odd_values(size),
         "outage": lambda: outage.workers_dead_across_a_deadline(size),

@@ -154,13 +154,6 @@ RUNS = (
         full=1,
     ),
     Run(
-        name="machine",
-        title="People, owners and support at random",
-        what="Through pages and use cases; with each planted leak, which must be noticed.",
-        database="sqlite",
-        full=1,
-    ),
-    Run(
         name="odd_values",
         title="A thousand odd values",
         what=(

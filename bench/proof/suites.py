@@ -42,7 +42,3 @@ def office(people: int) -> str:
         f"{people} people behind one address set up within four minutes, a third by text, one try"
         " in ten mistyped: all are in; of 60 guesses from another address 10 were looked at"
     )
-
-
-def machine() -> str:
-    return f"with each planted leak: {perform('tests/machine', MACHINE='all')}"

@@ -1,6 +1,5 @@
 """People, owners and support at random, and that the machine would notice a leak."""
 
-import os
 from typing import Any
 
 import pytest
@@ -63,13 +62,9 @@ LEAKS = {
 }
 
 
-# Each is found; the dearer ones take half a minute, so `make proof` plants them all.
-PLANTED = list(LEAKS) if os.environ.get("MACHINE") == "all" else ["sign-in leads nowhere"]
-
-
-@pytest.mark.parametrize("name", PLANTED)
-def test_the_machine_finds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, function, leaky in LEAKS[name]:
-        monkeypatch.setattr(module, function, leaky)
+@pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
+def test_the_machine_finds(leak: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, leaky in leak:
+        monkeypatch.setattr(module, name, leaky)
     with pytest.raises(AssertionError):
-        live(400)
+        live(100)
