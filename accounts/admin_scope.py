@@ -37,8 +37,8 @@ class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generics at
     list_title = ""  # Django's own would tell to "select a user to view"
 
     def owned(self, rows: QuerySet[Any], person: User) -> QuerySet[Any]:
-        """Return those of ``rows`` that belong to the accounts of ``person``."""
-        raise NotImplementedError
+        """Return those of ``rows`` that belong to the accounts of ``person``: none, unless said."""
+        return rows.none()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)

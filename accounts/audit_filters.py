@@ -1,5 +1,6 @@
 """What the audit's list and its export are narrowed by; one form, one meaning for both."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from accounts.models import Account, Membership, User
 from accounts.reach import person_of
 
 
-class _Typed(admin.SimpleListFilter):
+class _Typed(admin.SimpleListFilter, ABC):
     """A filter whose value is typed or picked in the page's own form, not offered as links."""
 
     title = ""
@@ -36,8 +37,9 @@ class _Typed(admin.SimpleListFilter):
         value = (self.value() or "").strip()
         return self.narrowed(request, queryset, value) if value else queryset
 
+    @abstractmethod
     def narrowed(self, request: HttpRequest, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        raise NotImplementedError
+        """Return those of ``rows`` that fit what was typed."""
 
 
 class EventFilter(_Typed):

@@ -7,9 +7,9 @@ from typing import Any
 import django
 
 
-def main(name: str, size: int) -> int:
-    django.setup()
-    from bench import crowds, databases, people  # noqa: PLC0415 - models come after set-up
+def runs(size: int) -> dict[str, Callable[[], str]]:
+    """Return each run by its name, in the given size; models must be ready."""
+    from bench import crowds, people  # noqa: PLC0415 - models come after set-up
     from bench.proof import (  # noqa: PLC0415 - as above
         audit_trail,
         guessing,
@@ -34,7 +34,7 @@ def main(name: str, size: int) -> int:
         with people.cheap_backup_codes():
             return work()
 
-    runs: dict[str, Callable[[], str]] = {
+    return {
         "histories": lambda: str(model_check.run(size)) + ": no difference",
         "previews": lambda: previews.run(size),
         "single_use": lambda: single_use.run_all(uses=200, rounds=size),
@@ -62,9 +62,15 @@ def main(name: str, size: int) -> int:
         "scan": lambda: told(crowds.deadline_scan(periods=size, due=max(1, size // 1000))),
         "forced_logout": lambda: told(crowds.forced_logout(people=size, sessions=size * 10)),
     }
+
+
+def main(name: str, size: int) -> int:
+    django.setup()
+    from bench import databases  # noqa: PLC0415 - models come after set-up
+
     databases.prepare()
     try:
-        print(runs[name]())
+        print(runs(size)[name]())
     except AssertionError as error:
         print(str(error).replace("\n", "; "))
         return 1

@@ -15,7 +15,7 @@ from tests.journeys.driver import (
     VERIFY,
     Browser,
 )
-from tests.journeys.post import SETUP_LINK, link_in, mails_to, run_jobs
+from tests.journeys.phones import before_the_number
 from tests.journeys.world import Northwind
 from tests.services.twilio import Answer, Twilio
 from twofactor import sms
@@ -32,14 +32,7 @@ FIVE_MINUTES = timedelta(minutes=5)
 @pytest.fixture
 def ada(northwind: Northwind, twilio_stand_in: Twilio) -> Browser:
     """Ada in the window, on the page that asks for her number; her mail's link led there."""
-    northwind.require()
-    northwind.clock.forward(minutes=1)
-    browser = Browser(northwind.ada)
-    browser.sign_in()
-    run_jobs()
-    browser.open(link_in(mails_to(browser.email)[0], SETUP_LINK))
-    assert browser.choose("text").path == SETUP_TEXT
-    return browser
+    return before_the_number(northwind)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from accounts.models import AuditEvent, Notice
 from tests.journeys.clock import MS, Clock
 from tests.journeys.driver import CONFIRM_TEXT, SETUP_APP, SETUP_TEXT, VERIFY, Browser
 from tests.journeys.pages import Page
-from tests.journeys.post import SETUP_LINK, link_in, mails_to, run_jobs
+from tests.journeys.phones import before_the_number
+from tests.journeys.post import mails_to, run_jobs
 from tests.journeys.world import Northwind, enrol
 from tests.services.twilio import Answer, Twilio
 from tests.twofactor.people import NUMBER, enrol_phone
@@ -77,14 +78,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def ada(northwind: Northwind, twilio_stand_in: Twilio) -> Browser:
     """Ada in the window, on the page that asks for her number."""
-    northwind.require()
-    northwind.clock.forward(minutes=1)
-    browser = Browser(northwind.ada)
-    browser.sign_in()
-    run_jobs()
-    browser.open(link_in(mails_to(browser.email)[0], SETUP_LINK))
-    assert browser.choose("text").path == SETUP_TEXT
-    return browser
+    return before_the_number(northwind)
 
 
 @pytest.fixture

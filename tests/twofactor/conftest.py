@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
+from tests.twofactor.browsing import Browser
+
 NOW = datetime(2026, 11, 26, 9, 30, 10, tzinfo=UTC)
 
 
@@ -23,3 +25,8 @@ def texts_in_a_folder(tmp_path: Path, settings: Any) -> Iterator[Path]:
     cache.clear()
     yield tmp_path
     cache.clear()
+
+
+@pytest.fixture
+def tab(now: datetime) -> Browser:
+    return Browser(now=now)

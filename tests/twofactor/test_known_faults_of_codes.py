@@ -40,11 +40,6 @@ def ada(now: datetime) -> Enrolled:
     return enrol_app(now=now)
 
 
-@pytest.fixture
-def tab(now: datetime) -> Browser:
-    return Browser(now=now)
-
-
 def enter(tab: Browser, person: Enrolled, code: str) -> Any:
     tab.give_password(person.user)
     return tab.post(VERIFY, code=code)

@@ -30,11 +30,6 @@ DAY = timedelta(hours=24)
 
 
 @pytest.fixture
-def tab(now: datetime) -> Browser:
-    return Browser(now=now)
-
-
-@pytest.fixture
 def ada(now: datetime) -> User:
     """A member with a minute left."""
     ada = make_user("ada@northwind.example")
