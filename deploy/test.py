@@ -68,7 +68,8 @@ def halves(skipped: list[str]) -> list[str]:
 
 
 def pytest_arguments(skipped: list[str]) -> list[str]:
-    arguments = ["-q", "-n", os.environ.get("JOBS", "2"), "--dist", "loadgroup"]
+    # Three on two cores: one of them waits for a server or a browser most of the time.
+    arguments = ["-q", "-n", os.environ.get("JOBS", "3"), "--dist", "loadgroup"]
     if skipped:
         arguments += ["-m", " and ".join(f"not {part}" for part in skipped)]
     return arguments + shlex.split(os.environ.get("ARGS", ""))
