@@ -85,7 +85,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     name = NameField(
         label="Name",
         required=False,
-        max_length=150,
+        max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     language = forms.ChoiceField(label="Language", choices=settings.LANGUAGES)
@@ -154,7 +154,7 @@ class NewPersonForm(forms.Form):
 
     name = NameField(
         label="Your name",
-        max_length=150,
+        max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True}),
     )
     password = forms.CharField(

@@ -81,7 +81,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person: one sign-in, one email address, any number of accounts."""
 
     email = models.EmailField("email address", unique=True)
-    name = models.CharField(max_length=150, blank=True)
+    name = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=10, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
     is_active = models.BooleanField("can sign in", default=True)
@@ -179,7 +179,7 @@ class Role(models.TextChoices):
 
 
 class Account(models.Model):
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=200)
     slug = models.SlugField(unique=True, max_length=60)
     plan = models.CharField(max_length=12, choices=Plan, default=Plan.FREE)
     email_domains = models.JSONField(
