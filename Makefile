@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export ARGS ONLY SKIP PORT
 
-.PHONY: run test lint bench proof pictures lock clean
+.PHONY: run test lint bench proof pictures messages lock clean
 .DEFAULT_GOAL := run
 
 run:
@@ -24,6 +24,10 @@ proof:
 
 pictures:
 	@$(PYTHON) deploy/prepare.py test && exec $(BIN)/python -m deploy.pictures $(ARGS)
+
+messages:
+	@$(PYTHON) deploy/prepare.py lint
+	@$(BIN)/python -m deploy.messages $(ARGS)
 
 lock:
 	@$(PYTHON) deploy/prepare.py lint

@@ -110,6 +110,7 @@ def _owe_mail(invitation: Invitation, actor: User, *, now: datetime) -> None:
             "role": invitation.get_role_display(),
             "invitation": invitation.pk,
             "expires": invitation.expires_at.isoformat(),
+            "language": actor.language,  # of a reader who has no sign-in, and so no choice, yet
         },
         now=now,
     )

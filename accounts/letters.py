@@ -24,7 +24,7 @@ def build(notice: Notice, kind: Kind, *, now: datetime) -> EmailMultiAlternative
     """
     check_address(notice.recipient)
     person = notice.user
-    with translation.override(person.language if person else settings.LANGUAGE_CODE):
+    with translation.override(language_of(person, otherwise=notice.context.get("language", ""))):
         values = _values(notice, kind, now=now)
         subject = " ".join(render_to_string(f"{kind.folder}/subject.txt", values).split())
         values["subject"] = subject
@@ -88,6 +88,13 @@ def is_not_me(token: str, notice: Notice) -> bool:
 
 def _not_me_parts(notice: Notice) -> tuple[object, ...]:
     return notice.pk, notice.nonce, notice.recipient
+
+
+def language_of(person: User | None, *, otherwise: str = "") -> str:
+    """Return the language to write to ``person`` in; ``otherwise`` to whom nobody knows yet."""
+    wanted = person.language if person else otherwise
+    is_spoken = wanted in dict(settings.LANGUAGES)
+    return wanted if is_spoken else settings.LANGUAGE_CODE
 
 
 def zone_of(person: User | None) -> ZoneInfo:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts import audit, memberships, sessions
@@ -11,13 +12,22 @@ from accounts.models import Account, Membership, Role, User
 
 @transaction.atomic
 def create(
-    *, email: str, name: str = "", password: str | None = None, actor: User | None, now: datetime
+    *,
+    email: str,
+    name: str = "",
+    password: str | None = None,
+    language: str = "",
+    actor: User | None,
+    now: datetime,
 ) -> User:
-    """Make a sign-in.
+    """Make a sign-in; without a ``language`` it is spoken to in that of ``actor``.
 
     :raises django.db.IntegrityError: if the address has one.
     """
-    user = User.objects.create_user(email=email, name=name, password=password, joined_at=now)
+    language = language or (actor.language if actor else settings.LANGUAGE_CODE)
+    user = User.objects.create_user(
+        email=email, name=name, password=password, language=language, joined_at=now
+    )
     audit.record(Event.PERSON_ADDED, actor=actor or user, subject=user, now=now)
     return user
 

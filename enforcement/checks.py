@@ -16,7 +16,7 @@ BEFORE = {
     "csp.middleware.CSPMiddleware",
     "accounts.request_id.RequestIdMiddleware",
     SESSIONS,
-    "django.middleware.locale.LocaleMiddleware",
+    "accounts.languages.BrowserLocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
 }

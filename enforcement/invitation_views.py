@@ -5,7 +5,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -106,7 +106,12 @@ def _new_person(request: HttpRequest, usable: Invitation) -> HttpResponse:
     given = form.cleaned_data
     try:
         person = people.create(
-            email=usable.email, name=given["name"], password=given["password"], actor=None, now=now
+            email=usable.email,
+            name=given["name"],
+            password=given["password"],
+            language=translation.get_language() or "",
+            actor=None,
+            now=now,
         )
     except IntegrityError:
         return redirect(request.path)  # made in another tab meanwhile: that one signs in

@@ -41,12 +41,13 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "accounts.request_id.RequestIdMiddleware",
+    "accounts.languages.BrowserLocaleMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     # Loads the user and decides in one step; it takes the place of AuthenticationMiddleware.
     "enforcement.middleware.GateMiddleware",
-    "accounts.locale.PersonLocaleMiddleware",
+    "accounts.languages.PersonLocaleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -216,6 +217,7 @@ BROWSER_COOKIE_NAME = "gatehouse_browser"  # of accounts.browsers
 CSRF_COOKIE_NAME = "gatehouse_csrf"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "accounts.languages.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # The product's rules
@@ -255,7 +257,11 @@ TWILIO_BASE_URL = env.site("TWILIO_BASE_URL")
 # Language, time, files
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]  # as their speakers say
+LANGUAGE_COOKIE_NAME = "gatehouse_language"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+# Each app brings its own words; those of pages and of mails lie beside their templates.
+LOCALE_PATHS = [BASE_DIR / "templates/locale", BASE_DIR / "templates/parts/mail/locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -9,3 +9,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("enforcement.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "accounts.languages.page_not_found"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from accounts import invitations, sessions
@@ -141,7 +142,7 @@ def test_no_part_of_a_session_can_be_dropped_to_get_in(client: Client) -> None:
 @pytest.mark.proves("B15")
 def test_another_language_changes_nothing(client: Client) -> None:
     for language in ("de", "fr", "xx", "en-GB"):
-        client.cookies["django_language"] = language
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
         answer = client.get("/settings/", headers={"accept-language": language})
         assert answer.status_code == 302
         assert not is_in(client)
