@@ -1,4 +1,4 @@
-"""A random history of one person, told to the product and to the oracle alike.
+"""A random history of one person, told to the product and to the rules alike.
 
 Events are drawn from those that are possible. Where the two disagree, the seed and the whole
 history are told, so that it can be lived through again.
@@ -11,13 +11,13 @@ from random import Random
 
 import time_machine
 
-from bench.proof.oracle import GRACE, Answer, Browser, Leads, Period, World
 from bench.proof.product_world import ProductWorld
+from tests.rulebook import LET_IN, Answer, Leads
+from tests.rules_lived import Browser, World
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
 ACCOUNTS = 2
-LET_IN = {Answer.IN, Answer.IN_UNTIL_DEADLINE, Answer.IN_ON_PASS}
 REFUSED = set(Answer) - LET_IN
 
 
@@ -171,16 +171,13 @@ class History:
 
     def _require(self, account: int) -> None:
         self.say(f"account {account} requires it")
-        if self.rules.open_period(account) is None:
-            period = Period(starts_at=self.now, deadline=self.now + GRACE)
-            self.rules.periods.setdefault(account, []).append(period)
+        self.rules.switch_on(account)
         self.product.switch_on(account, now=self.now)
 
     def _free(self, account: int) -> None:
-        period = self.rules.open_period(account)
-        if period is not None:
+        if self.rules.open_period(account) is not None:
             self.say(f"account {account} requires it no more")
-            period.is_open = False
+            self.rules.switch_off(account)
             self.product.switch_off(account, now=self.now)
 
     def join(self) -> None:

@@ -1,4 +1,4 @@
-"""Random histories: the gate and the oracle must agree after every event of each."""
+"""Random histories: the gate and the rules must agree after every event of each."""
 
 from collections import Counter
 from contextlib import ExitStack
@@ -11,7 +11,8 @@ from django.test import override_settings
 
 from bench.people import cheap_backup_codes
 from bench.proof.histories import START, History
-from bench.proof.oracle import GRACE, Answer
+from tests.rulebook import Answer
+from tests.rules_lived import GRACE
 
 NEVER = timedelta(days=3650)
 

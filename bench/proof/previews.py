@@ -19,18 +19,17 @@ from hypothesis import strategies as some
 
 from accounts.models import Account, Membership, Role, User
 from bench import people
-from bench.proof.oracle import Answer, Leads
 from bench.proof.product_world import ProductWorld, page
 from enforcement import passes, policies, progress, report, roster, tasks
 from enforcement.middleware import GateMiddleware
 from enforcement.notices import Outcome
 from enforcement.roster import Asked
+from tests.rulebook import LET_IN, Leads
 from twofactor import devices
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR, MS = timedelta(hours=1), timedelta(milliseconds=1)
 DAY, NEVER = 24 * HOUR, timedelta(days=3650)
-LET_IN = {Answer.IN, Answer.IN_UNTIL_DEADLINE, Answer.IN_ON_PASS}
 EACH = 20  # members of one account
 
 

@@ -11,10 +11,10 @@ from accounts.session_state import FactorKind
 from accounts.signin import Pending, PendingStep
 from bench import people as bench_people
 from bench.people import request_with_session
-from bench.proof.oracle import Answer, Leads
 from enforcement import entrance, logouts, passes, policies
 from enforcement.decision import Step
 from enforcement.middleware import GateMiddleware
+from tests.rulebook import Answer, Leads
 from twofactor import challenge, enrolment
 from twofactor.models import TOTPDevice
 
@@ -35,7 +35,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 class ProductWorld:
-    """One person of the product's, with accounts and browsers by the oracle's numbers."""
+    """One person of the product's, with accounts and browsers by the rulebook's numbers."""
 
     def __init__(self, *, accounts: int, is_staff: bool, now: datetime) -> None:
         self.person = bench_people.make_person(is_staff=is_staff, joined_at=now)

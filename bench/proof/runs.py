@@ -24,8 +24,8 @@ RUNS = (
         what=(
             "One person, two accounts, several browsers; events at random, instants down to the "
             "millisecond beside each deadline.\nAfter every event each browser goes through the "
-            "middleware, and the answer is compared with an oracle\nwritten from the rules alone "
-            "(`bench/proof/oracle.py`)."
+            "middleware, and the answer is compared with\nwhat is written from the rules alone "
+            "(`tests/rulebook.py`)."
         ),
         database="sqlite",
         full=20_000,

@@ -8,9 +8,9 @@ from accounts import sessions
 from accounts.models import User
 from bench.proof import model_check
 from bench.proof.histories import Difference
-from bench.proof.oracle import Answer
 from enforcement import decision, entrance, visitor
 from enforcement.standing import Facts
+from tests.rulebook import Answer
 
 pytestmark = pytest.mark.django_db
 

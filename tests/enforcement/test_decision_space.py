@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, product
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -13,12 +15,12 @@ from accounts.models import Account, EndReason, Membership, User
 from enforcement import passes, policies
 from enforcement.decision import Obligation, Standing, Step, decide
 from enforcement.entrance import LEADS_TO
-from tests import rulebook
 from tests.enforcement.kit import browser, fetch, is_in
 from tests.factories import PASSWORD
 from tests.journeys.clock import DAY, MS, Clock
 from tests.journeys.clock import START as NOW
-from tests.rulebook import GATE, SIGN_IN, Case, Due, Leave, Life
+from tests.rulebook import GATE, LET_IN, SIGN_IN, Answer, Case, Due, Leads, Leave, first_row
+from tests.rules_lived import World
 from tests.twofactor.people import enrol_app
 
 HOUR = timedelta(hours=1)
@@ -34,12 +36,12 @@ PASSES: dict[Leave, tuple[datetime | None, ...]] = {
     Leave.SETTLED: (None,),
 }
 SAYS = {
-    Step.PROCEED: rulebook.IN,
-    Step.ENROL_SOON: rulebook.BANNER,
-    Step.ON_PASS: rulebook.PASS_BANNER,
-    Step.PASS_ENDED: rulebook.PASS_ENDED,
-    Step.CODE_NEEDED: rulebook.CODE,
-    Step.ENROL_NOW: rulebook.DEADLINE,
+    Step.PROCEED: Answer.IN,
+    Step.ENROL_SOON: Answer.IN_UNTIL_DEADLINE,
+    Step.ON_PASS: Answer.IN_ON_PASS,
+    Step.PASS_ENDED: Answer.PASS_ENDED,
+    Step.CODE_NEEDED: Answer.CODE_NEEDED,
+    Step.ENROL_NOW: Answer.DEADLINE,
 }
 FLAGS = (False, True)
 
@@ -78,26 +80,26 @@ def test_the_gate_answers_every_combination_as_the_rules_do() -> None:
     hits: Counter[int] = Counter()
     for case, standing in cases():
         if not has_no_session(case) and not is_contradictory(case):
-            number, answer = rulebook.first_row(GATE, case)
+            number, answer = first_row(GATE, case)
             hits[number] += 1
             assert SAYS[decide(standing, now=NOW).step] == answer, (number, case)
     assert sorted(hits) == [number for number, _, _ in GATE], "a row was never reached"
     assert sum(hits.values()) > 400
 
 
-def leads(found: Obligation, *, sso: bool) -> str:
+def leads(found: Obligation, *, sso: bool) -> Answer | Leads:
     """Say where sign-in goes with this obligation."""
     if found.step in LEADS_TO:
-        return {"CHALLENGE": "code", "ENROL": "set-up"}[LEADS_TO[found.step].name]
+        return {"CHALLENGE": Leads.CODE, "ENROL": Leads.SET_UP}[LEADS_TO[found.step].name]
     assert found.is_let_in
-    return "in" if sso and found.step is not Step.ON_PASS else SAYS[found.step]
+    return Leads.IN if sso and found.step is not Step.ON_PASS else SAYS[found.step]
 
 
 def test_sign_in_leads_every_combination_where_the_rules_do() -> None:
     hits: Counter[int] = Counter()
     for case, standing in cases():
         if case.leave is not Leave.RAN_OUT and not case.verified and not is_contradictory(case):
-            number, answer = rulebook.first_row(SIGN_IN, case)
+            number, answer = first_row(SIGN_IN, case)
             hits[number] += 1
             assert leads(decide(standing, now=NOW), sso=case.sso) == answer, (number, case)
     assert sorted(hits) == [number for number, _, _ in SIGN_IN], "a row was never reached"
@@ -113,7 +115,7 @@ def test_the_comparison_notices_a_row_that_is_missing(row: int) -> None:
             if has_no_session(case) or is_contradictory(case):
                 continue
             try:
-                answer = rulebook.first_row(without, case)[1]
+                answer = first_row(without, case)[1]
             except LookupError:
                 return True
             if SAYS[decide(standing, now=NOW).step] != answer:
@@ -131,6 +133,17 @@ SET_UP = (None, NOW - 3 * DAY, NOW - HOUR / 2)
 JOINED = NOW - 4 * DAY
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """When what happened to one person of one account; None for what never did."""
+
+    switched_on_at: datetime | None = None
+    granted_at: datetime | None = None
+    settled: bool = False
+    set_up_at: datetime | None = None
+    is_staff: bool = False
+
+
 def lives() -> Iterator[Life]:
     for on, granted, set_up, settled, staff in product(SWITCHED_ON, GRANTED, SET_UP, FLAGS, FLAGS):
         if settled and (granted is None or granted > NOW - DAY):
@@ -140,49 +153,70 @@ def lives() -> Iterator[Life]:
             granted_at=granted,
             settled=settled,
             set_up_at=set_up,
-            staff_since=JOINED if staff else None,
+            is_staff=staff,
         )
 
 
-def live(life: Life, *, account: Account, ada: User, clock: Clock) -> bool:
-    """Let it all happen, in its order; return whether each of it could."""
-    User.objects.filter(pk=ada.pk).update(is_staff=life.staff_since is not None, joined_at=JOINED)
-    Membership.objects.filter(user=ada).update(joined_at=JOINED)
-    happens: list[tuple[datetime | None, Callable[[datetime], object]]] = [
-        (life.set_up_at, lambda at: enrol_app(ada, now=at)),
+Happens = tuple[datetime, Callable[[], object], Callable[[], object]]
+
+
+def events(life: Life, *, account: Account, ada: User, rules: World) -> list[Happens]:
+    """When each happens, how it is told to the product, and how to the rules; in their order."""
+    told: dict[str, Any] = {"actor": None, "reason": "asked"}
+    settled_at = life.granted_at + DAY if life.granted_at and life.settled else None
+    found = (
+        (life.set_up_at, lambda: enrol_app(ada, now=rules.now), rules.set_up),
         (
             life.switched_on_at,
-            lambda at: policies.switch_on(account=account, actor=None, reason="asked", now=at),
+            lambda: policies.switch_on(account=account, now=rules.now, **told),
+            lambda: rules.switch_on(0),
         ),
         (
             life.granted_at,
-            lambda at: passes.grant_pass(user=ada, actor=None, reason="lost", now=at),
+            lambda: passes.grant_pass(user=ada, now=rules.now, **told),
+            rules.grant,
         ),
-        (
-            life.granted_at + DAY if life.granted_at and life.settled else None,
-            lambda at: passes.settle_pass(user=ada, now=at),
-        ),
-    ]
-    due = [(at, happen) for at, happen in happens if at is not None]
-    for at, happen in sorted(due, key=lambda one: one[0]):
+        (settled_at, lambda: passes.settle_pass(user=ada, now=rules.now), rules.settle),
+    )
+    happened = [(at, real, ruled) for at, real, ruled in found if at is not None]
+    return sorted(happened, key=lambda each: each[0])
+
+
+def live(life: Life, *, account: Account, ada: User, clock: Clock) -> World | None:
+    """Let it all happen, in its order; return how things stand then, None if it could not."""
+    User.objects.filter(pk=ada.pk).update(is_staff=life.is_staff, joined_at=JOINED)
+    Membership.objects.filter(user=ada).update(joined_at=JOINED)
+    rules = World(now=JOINED, joined_site_at=JOINED, is_staff=life.is_staff)
+    rules.joined_at[0] = JOINED
+    for at, to_product, to_rules in events(life, account=account, ada=ada, rules=rules):
+        rules.now = at
         clock.set(at)
         ada.refresh_from_db()
         try:
-            happen(at)
+            to_product()
         except passes.NotGrantable:
-            return False
+            assert not rules.may_be_granted(), life
+            return None
+        to_rules()
+    rules.now = NOW
     clock.set(NOW)
-    return True
+    return rules
 
 
-def where_a_password_leads(ada: User) -> str:
+def row_of_sign_in(rules: World) -> tuple[int, Answer | Leads]:
+    """By the rules; whoever signs in settles a pass that ran out first."""
+    rules.settle()
+    return first_row(SIGN_IN, rules.case())
+
+
+def where_a_password_leads(ada: User) -> Answer | Leads:
     client = browser()
     answer = client.post("/login/", {"email": ada.email, "password": PASSWORD})
     target = answer["Location"]
     if target == "/login/verify/":
-        return "code"
+        return Leads.CODE
     if target.startswith("/two-factor/setup/"):
-        return "set-up"
+        return Leads.SET_UP
     found: Obligation = client.get(target).context["obligation"]
     return SAYS[found.step]
 
@@ -194,8 +228,9 @@ def test_a_password_leads_where_the_rules_lead(northwind: Account, ada: User, cl
     hits: Counter[int] = Counter()
     for life in lives():
         with transaction.atomic():
-            if live(life, account=northwind, ada=ada, clock=clock):
-                number, answer = rulebook.first_row(SIGN_IN, life.case(now=NOW))
+            rules = live(life, account=northwind, ada=ada, clock=clock)
+            if rules is not None:
+                number, answer = row_of_sign_in(rules)
                 hits[number] += 1
                 assert where_a_password_leads(ada) == answer, (number, life)
             transaction.set_rollback(True)
@@ -209,19 +244,20 @@ def test_rows_one_and_two_come_before_all_others(
     northwind: Account, ada: User, clock: Clock
 ) -> None:
     """However things stand, a stranger is sent to sign-in, and an ended session is told why."""
-    stood: set[str] = set()
+    stood: set[Answer | Leads] = set()
     for life in islice(lives(), 0, None, 5):
         with transaction.atomic():
-            if live(life, account=northwind, ada=ada, clock=clock):
+            rules = live(life, account=northwind, ada=ada, clock=clock)
+            if rules is not None:
                 assert fetch(browser()).json()["code"] == "sign_in_required"
                 assert browser().get("/login/").status_code == 200
                 client = browser()
                 client.post("/login/", {"email": ada.email, "password": PASSWORD})
                 if is_in(client):
-                    stood.add(rulebook.first_row(SIGN_IN, life.case(now=NOW))[1])
+                    stood.add(row_of_sign_in(rules)[1])
                     of_ada = User.objects.filter(pk=ada.pk)
                     sessions.renew_stamp(of_ada, reason=EndReason.EVERYWHERE)
                     assert EndReason.EVERYWHERE.label in fetch(client).json()["detail"], life
                     assert not is_in(client)
             transaction.set_rollback(True)
-    assert stood == {rulebook.IN, rulebook.BANNER, rulebook.PASS_BANNER}
+    assert stood == LET_IN

@@ -1,34 +1,15 @@
-"""The rules once more, written from their text alone: slow, plain, and without a line of ours.
+"""What happens to one person, by the rules' text alone: slow, plain, and without a line of ours.
 
 It keeps no stamp and shares no code with the product. A session here simply is dead or alive;
-each event says which sessions it ends, and the table of the gate is asked row by row.
+each event says which sessions it ends, and the tables of `tests/rulebook.py` are asked row by row.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
+
+from tests.rulebook import GATE, SIGN_IN, Answer, Case, Due, Leads, Leave, first_row
 
 GRACE = PASS = timedelta(hours=24)
-
-
-class Answer(Enum):
-    """What the gate says to a session."""
-
-    IN = "in"
-    IN_UNTIL_DEADLINE = "in, banner with the deadline"
-    IN_ON_PASS = "in, banner with the pass"
-    SIGNED_OUT = "signed out before"
-    PASS_ENDED = "signed out: the pass ended"
-    CODE_NEEDED = "signed out: a code is needed"
-    DEADLINE = "signed out: the deadline passed"
-
-
-class Leads(Enum):
-    """Where a right password leads."""
-
-    IN = "in"
-    CODE = "code"
-    SET_UP = "set-up"
 
 
 @dataclass
@@ -49,9 +30,7 @@ class Period:
 
 
 @dataclass
-class Leave:
-    """A pass."""
-
+class Pass:
     until: datetime
     closed: str = ""  # "", "ran out", "revoked", "set up"
 
@@ -68,7 +47,7 @@ class World:
     set_up_at: datetime | None = None
     periods: dict[int, list[Period]] = field(default_factory=dict)
     joined_at: dict[int, datetime] = field(default_factory=dict)
-    passes: list[Leave] = field(default_factory=list)
+    passes: list[Pass] = field(default_factory=list)
     browsers: dict[int, Browser] = field(default_factory=dict)
 
     # What is so
@@ -90,7 +69,7 @@ class World:
         due = [at for _, at in self.binding()]
         return [*due, self.joined_site_at] if self.is_staff else due
 
-    def unsettled(self) -> Leave | None:
+    def unsettled(self) -> Pass | None:
         return next((leave for leave in self.passes if not leave.closed), None)
 
     def is_on_pass(self) -> bool:
@@ -105,33 +84,30 @@ class World:
             for leave in self.passes
         )
 
-    def must_set_up(self) -> bool:
-        """A deadline has passed, or a pass ran out in a period that still binds."""
-        is_late = any(at <= self.now for at in self.deadlines())
-        return is_late or self.ran_out_in_a_binding_period()
+    def case(self, *, verified: bool = False) -> Case:
+        """The facts that the tables ask for."""
+        due = min(self.deadlines(), default=None)
+        lies = Due.NOTHING if due is None else Due.PASSED if due <= self.now else Due.AHEAD
+        return Case(due=lies, leave=self._leave(), enrolled=self.has_device, verified=verified)
+
+    def _leave(self) -> Leave:
+        if self.unsettled() is not None:
+            return Leave.RUNS if self.is_on_pass() else Leave.RAN_OUT
+        return Leave.SETTLED if self.ran_out_in_a_binding_period() else Leave.NONE
 
     # What the gate says, and where a password leads
 
     def answer(self, browser: Browser) -> Answer:
         if not self.is_active or not browser.is_alive:
             return Answer.SIGNED_OUT
-        if self.is_on_pass():
-            return Answer.IN_ON_PASS
-        if self.unsettled() is not None:
-            return Answer.PASS_ENDED
-        if self.has_device:
-            return Answer.IN if browser.is_verified else Answer.CODE_NEEDED
-        if self.must_set_up():
-            return Answer.DEADLINE
-        return Answer.IN_UNTIL_DEADLINE if self.deadlines() else Answer.IN
+        said = first_row(GATE, self.case(verified=browser.is_verified))[1]
+        assert isinstance(said, Answer)
+        return said
 
     def leads(self) -> Leads:
         """Asked after a pass that ran out was settled."""
-        if self.is_on_pass():
-            return Leads.IN
-        if self.has_device:
-            return Leads.CODE
-        return Leads.SET_UP if self.must_set_up() else Leads.IN
+        said = first_row(SIGN_IN, self.case())[1]
+        return said if isinstance(said, Leads) else Leads.IN
 
     # What happens
 
@@ -146,13 +122,24 @@ class World:
             leave.closed, self.has_device = "ran out", False
             self.end_sessions()
 
-    def set_up(self, browser: Browser) -> None:
+    def set_up(self, browser: Browser | None = None) -> None:
         leave = self.unsettled()
         if leave is not None:
             leave.closed = "set up"
         self.has_device, self.set_up_at = True, self.now
         self.end_sessions(but=browser)
-        browser.is_verified, browser.is_in = True, True
+        if browser is not None:
+            browser.is_verified, browser.is_in = True, True
+
+    def switch_on(self, account: int) -> None:
+        if self.open_period(account) is None:
+            period = Period(starts_at=self.now, deadline=self.now + GRACE)
+            self.periods.setdefault(account, []).append(period)
+
+    def switch_off(self, account: int) -> None:
+        period = self.open_period(account)
+        if period is not None:
+            period.is_open = False
 
     def may_be_granted(self) -> bool:
         """To anyone enrolled or bound, unless a pass is running."""
@@ -163,7 +150,7 @@ class World:
 
     def grant(self) -> None:
         self.settle()
-        self.passes.append(Leave(until=self.now + PASS))
+        self.passes.append(Pass(until=self.now + PASS))
 
     def revoke(self) -> None:
         leave = self.unsettled()
