@@ -3,6 +3,10 @@
 Called by the forms and the commands. Letters that can't be seen could hide what stands there.
 """
 
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+
 JOINERS = "\u200c\u200d"  # not seen, but names in Persian or Hindi are written with them
 
 
@@ -16,3 +20,11 @@ def one_line(text: str) -> str:
 def lines(text: str) -> str:
     """Return ``text`` with its lines, each without what can't be seen."""
     return "\n".join(map(one_line, text.splitlines())).strip()
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return ``names`` as "A, B and C"."""
+    *others, last = [*map(str, names)] or [""]
+    if not others:
+        return last
+    return _("%(others)s and %(last)s") % {"others": ", ".join(others), "last": last}
