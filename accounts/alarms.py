@@ -10,8 +10,9 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext, ngettext
 
-from accounts import locks, mail, throttle
+from accounts import locks, mail, throttle, wording
 from accounts.models import AlarmBell, User
 
 logger = logging.getLogger("gatehouse.alarm")
@@ -33,6 +34,37 @@ TEXTS = {
     Alarm.MANY_PASSES: "{count} passes were granted by {who} within an hour.",
     Alarm.TEXTS_REFUSED: "The text provider refuses our texts (error {code}): see to its settings.",
 }
+
+
+def _told(context: wording.Context) -> str:
+    """Return the text of an alarm in the language that is active; the log's stays English."""
+    if "count" not in context:
+        return str(context["alarm_text"])
+    values = {"count": context["count"], "code": context["code"], "who": context["who"]}
+    texts = {
+        Alarm.FAILED_TRIES: ngettext(
+            "%(count)d wrong password, code or link within five minutes.",
+            "%(count)d wrong passwords, codes or links within five minutes.",
+            values["count"],
+        ),
+        Alarm.TEXTS_USED_UP: ngettext(
+            "The %(count)d text of a day is sent; no more go out for now.",
+            "All %(count)d texts of a day are sent; no more go out for now.",
+            values["count"],
+        ),
+        Alarm.MANY_PASSES: ngettext(
+            "%(count)d pass was granted by %(who)s within an hour.",
+            "%(count)d passes were granted by %(who)s within an hour.",
+            values["count"],
+        ),
+        Alarm.TEXTS_REFUSED: gettext(
+            "The text provider refuses our texts (error %(code)s): see to its settings."
+        ),
+    }
+    return texts[Alarm(context["alarm"])] % values
+
+
+wording.register("alarm_text", _told)
 
 
 def look(*, now: datetime) -> None:
@@ -58,7 +90,14 @@ def sound(alarm: Alarm, *, now: datetime, count: int = 0, code: str = "", who: s
             "alarm",
             to=operator,
             occasion=f"{name}:{now.isoformat()}",
-            context={"alarm": alarm.value, "alarm_text": text, "at": now.isoformat()},
+            context={
+                "alarm": alarm.value,
+                "alarm_text": text,
+                "count": count,
+                "code": code,
+                "who": who,
+                "at": now.isoformat(),
+            },
             now=now,
         )
 

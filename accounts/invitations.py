@@ -107,7 +107,6 @@ def _owe_mail(invitation: Invitation, actor: User, *, now: datetime) -> None:
             "account": invitation.account.name,
             "slug": invitation.account.slug,
             "inviter": actor.get_full_name(),
-            "role": invitation.get_role_display(),
             "invitation": invitation.pk,
             "expires": invitation.expires_at.isoformat(),
             "language": actor.language,  # of a reader who has no sign-in, and so no choice, yet

@@ -1,5 +1,6 @@
 """One mail, rendered: texts, links and instants as its recipient is to read them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,8 +10,9 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
 
-from accounts import keys
+from accounts import keys, mail_names, wording
 from accounts.mail import Kind
 from accounts.models import Notice, User
 
@@ -26,14 +28,30 @@ def build(notice: Notice, kind: Kind, *, now: datetime) -> EmailMultiAlternative
     person = notice.user
     with translation.override(language_of(person, otherwise=notice.context.get("language", ""))):
         values = _values(notice, kind, now=now)
-        subject = " ".join(render_to_string(f"{kind.folder}/subject.txt", values).split())
-        values["subject"] = subject
-        text = render_to_string(f"{kind.folder}/body.txt", values)
-        html = render_to_string(f"{kind.folder}/body.html", values)
+        subject = _subject(kind, values)
+        text = _without_gaps(render_to_string(f"{kind.folder}/body.txt", values))
+        shown = {**values, "subject": subject, "preheader": _preheader(text)}
+        html = render_to_string(f"{kind.folder}/body.html", shown)
     message = EmailMultiAlternatives(subject, text, to=[notice.recipient])
     message.attach_alternative(html, "text/html")
     message.extra_headers["Auto-Submitted"] = "auto-generated"
     return message
+
+
+def _subject(kind: Kind, values: dict[str, Any]) -> str:
+    """Return one line, in which no name takes the room of what the mail is about."""
+    short = {**values, **mail_names.shortened(values)}
+    return " ".join(render_to_string(f"{kind.folder}/subject.txt", short).split())
+
+
+def _without_gaps(text: str) -> str:
+    """Return ``text`` with one empty line between paragraphs, whatever was left out there."""
+    return re.sub(r"\n{3,}", "\n\n", text).lstrip()
+
+
+def _preheader(text: str) -> str:
+    """Return what a list of mails shows beside the subject: what comes behind the salutation."""
+    return " ".join(" ".join(text.split("\n\n")[1:2]).split())
 
 
 def check_address(address: str) -> None:
@@ -59,7 +77,9 @@ def _values(notice: Notice, kind: Kind, *, now: datetime) -> dict[str, Any]:
         "password_reset_url": absolute(reverse("password_reset")),
         "person_name": person.get_full_name() if person else "",
         "recipient": notice.recipient,
+        "now": now,
         **notice.context,
+        **wording.told(notice.context),
     }
     for name in INSTANTS:
         if values.get(name):
@@ -71,7 +91,7 @@ def _values(notice: Notice, kind: Kind, *, now: datetime) -> dict[str, Any]:
         values["not_me_days"] = kind.not_me_for.days
     if kind.values is not None:
         values.update(kind.values(notice, now))
-    return values
+    return {**values, **mail_names.set_apart(values)}
 
 
 def not_me_token(notice: Notice) -> str:
@@ -112,14 +132,25 @@ def _told(name: str, value: str, zone: ZoneInfo) -> dict[str, Any]:
 
 def told_in(instant: datetime, zone: ZoneInfo) -> str:
     """Return ``instant`` to the second, as "Thursday, 26 November 2026, 09:30:00 UTC"."""
-    local = timezone.localtime(instant, zone)
-    in_utc = instant.astimezone(UTC)
-    day = formats.date_format(local, "l, j F Y")
+    local, in_utc = timezone.localtime(instant, zone), instant.astimezone(UTC)
+    told = {
+        "day": formats.date_format(local, _("l, j F Y")),
+        "time": f"{local:%H:%M:%S}",
+        "zone": f"{local:%Z}",
+        "place": zone.key,
+        "utc": _in_utc(in_utc, is_same_day=local.date() == in_utc.date()),
+    }
     if local.utcoffset() == timedelta():
-        return f"{day}, {in_utc:%H:%M:%S} UTC"
-    same_day = local.date() == in_utc.date()
-    utc = f"{in_utc:%H:%M:%S} UTC" if same_day else f"{in_utc:%d %B, %H:%M:%S} UTC"
-    return f"{day}, {local:%H:%M:%S} {local:%Z} ({zone.key}; {utc})"
+        return _("%(day)s, %(time)s UTC") % told
+    return _("%(day)s, %(time)s %(zone)s (%(place)s; %(utc)s)") % told
+
+
+def _in_utc(instant: datetime, *, is_same_day: bool) -> str:
+    time = f"{instant:%H:%M:%S}"
+    if is_same_day:
+        return _("%(time)s UTC") % {"time": time}
+    day = formats.date_format(instant, _("j F"))
+    return _("%(day)s, %(time)s UTC") % {"day": day, "time": time}
 
 
 def absolute(path: str) -> str:

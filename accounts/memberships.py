@@ -131,8 +131,8 @@ def _tell_of_role(membership: Membership, role: str, actor: User, *, now: dateti
         context={
             "account": membership.account.name,
             "slug": membership.account.slug,
-            "role": Role(role).label,
-            "old_role": membership.get_role_display(),
+            "role": role,
+            "old_role": membership.role,
             "actor_name": actor.get_full_name(),
         },
         now=now,

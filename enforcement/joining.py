@@ -83,7 +83,7 @@ def _tell_inviter(invitation: Invitation, user: User, *, now: datetime) -> None:
             "slug": invitation.account.slug,
             "member_name": user.get_full_name(),
             "member_email": user.email,
-            "role": invitation.get_role_display(),
+            "role": invitation.role,
         },
         now=now,
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from accounts import audit, mail
+from accounts import audit, mail, wording
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 from enforcement.models import Policy
@@ -126,5 +126,5 @@ def _tell_owners_off(policy: Policy, actor: User | None, *, now: datetime) -> No
 def name_of(actor: User | None) -> str:
     """Return how mails name who acted; support staff appear as what they are."""
     if actor is None:
-        return "the operator of this site"
-    return "our support" if actor.is_bound_staff else actor.get_full_name()
+        return wording.OPERATOR
+    return wording.SUPPORT if actor.is_bound_staff else actor.get_full_name()

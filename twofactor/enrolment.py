@@ -7,13 +7,12 @@ it, so that of two browsers that set up at the same time one gets in and the oth
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, mail, sessions
+from accounts import audit, mail, sessions, wording
 from accounts.audit import Event
 from accounts.models import EndReason, User, random_value
 from twofactor import backup_codes, devices, safety_net, texts, totp
@@ -57,8 +56,8 @@ def _lock(user: User) -> User:
 
 
 def method_name(device: Device) -> str:
-    """Return what the person calls this kind of device."""
-    return _("authenticator app") if isinstance(device, TOTPDevice) else _("text message")
+    """Return how a mail's row keeps this kind of device; ``twofactor.notices`` has the words."""
+    return "authenticator app" if isinstance(device, TOTPDevice) else "text message"
 
 
 @transaction.atomic
@@ -266,9 +265,8 @@ def reset(user: User, *, actor: User | None, reason: str, now: datetime) -> None
     locked = _lock(user)
     void_all(locked, now=now)
     sessions.renew_stamp(User.objects.filter(pk=user.pk), reason=EndReason.RESET)
-    context: dict[str, Any] = {"at": now.isoformat(), "reason": reason}
-    if actor is not None:
-        context["actor_name"] = actor.get_full_name()
+    name = actor.get_full_name() if actor else wording.SUPPORT
+    context = {"at": now.isoformat(), "reason": reason, "actor_name": name}
     mail.owe("reset", to=locked, occasion=now.isoformat(), context=context, now=now)
     audit.record(
         Event.TWO_FACTOR_RESET, actor=actor, subject=locked, after={"reason": reason}, now=now

@@ -1,7 +1,25 @@
 """The kinds of mail that this app owes; each is written in the transaction of what it tells."""
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts import wording
 from accounts.mail import Kind, register
-from twofactor import mailbox
+from twofactor import mailbox, texts
+
+METHODS: dict[str, str | Promise] = {
+    "authenticator app": pgettext_lazy("codes come by it", "authenticator app"),
+    "text message": pgettext_lazy("codes come by it", "text message"),
+}
+TROUBLE: dict[str, str | Promise] = {
+    texts.LIMIT_OF_ACCOUNT: _("the limit of texts for a day was reached."),
+    texts.LIMIT_OF_ADDRESS: _("too many texts were asked for from one internet address."),
+    texts.REFUSED: _("the text service refused us."),
+}
+
+wording.register("method", wording.among(METHODS, "method"))
+wording.register("trouble", wording.among(TROUBLE, "trouble"))
 
 register(
     Kind(

@@ -11,8 +11,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import alarms, audit, locks, mail, throttle
@@ -22,7 +20,7 @@ from accounts.client import bucket_of
 from accounts.figures import Figure
 from accounts.models import Account, Membership, User
 from accounts.throttle import TooMany
-from twofactor import phones, sent_codes, sms
+from twofactor import phones, sent_codes, sms, text_words
 from twofactor.models import SentCode, SentPurpose, SentState, SMSDevice, TextCharge
 
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
@@ -181,17 +179,18 @@ def _check_address(address: str, *, now: datetime) -> None:
         raise TextsUsedUp(UsedUp.ADDRESS)
 
 
-TROUBLE = {
-    UsedUp.ACCOUNT: gettext_lazy("the limit of texts for a day was reached."),
-    UsedUp.ADDRESS: gettext_lazy("too many texts were asked for from one internet address."),
-}
+# As rows keep them; ``twofactor.notices`` tells them to each owner in the owner's language.
+LIMIT_OF_ACCOUNT = "the limit of texts for a day was reached."
+LIMIT_OF_ADDRESS = "too many texts were asked for from one internet address."
+REFUSED = "the text service refused us."
+TROUBLE = {UsedUp.ACCOUNT: LIMIT_OF_ACCOUNT, UsedUp.ADDRESS: LIMIT_OF_ADDRESS}
 
 
 @transaction.atomic
 def _note_used_up(user: User, whose: UsedUp, *, now: datetime) -> None:
     """Tell the owners of what is theirs; the operators of what stops the whole site."""
     if whose in TROUBLE:
-        tell_owners(user, str(TROUBLE[whose]), now=now)
+        tell_owners(user, TROUBLE[whose], now=now)
     else:
         alarms.sound(Alarm.TEXTS_USED_UP, count=settings.SMS_DAILY_LIMIT, now=now)
     after = {"reason": "used_up", "whose": whose}
@@ -207,10 +206,7 @@ def tell_owners(user: User, trouble: str, *, now: datetime) -> None:
 
 @sensitive_variables()
 def _hand_over(sent: SentCode, number: str, *, now: datetime) -> SentCode:
-    body = _("%(site)s: your code is %(code)s") % {
-        "site": settings.TWO_FACTOR_ISSUER,
-        "code": sent_codes.code_of(sent),
-    }
+    body = text_words.body(sent_codes.code_of(sent), reader=sent.user)
     try:
         handed_over = sms.send(to=number, body=body, reference=str(sent.uid), now=now)
     except sms.NotSent as error:
@@ -233,7 +229,7 @@ def _note_not_sent(sent: SentCode, error: sms.NotSent, *, now: datetime) -> None
     audit.record(Event.TEXT_REFUSED, subject=sent.user, after={"reason": error.code}, now=now)
     if error.wakes_operator:
         alarms.sound(Alarm.TEXTS_REFUSED, code=error.code, now=now)
-        tell_owners(sent.user, _("the text service refused us."), now=now)
+        tell_owners(sent.user, REFUSED, now=now)
 
 
 def _settle(sent: SentCode, state: SentState, **values: str) -> None:
