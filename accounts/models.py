@@ -1,7 +1,7 @@
 """Who there is: people, accounts, memberships and invitations.
 
-The rows about sessions, mails and the audit trail live in ``accounts.records`` and are imported
-here, where Django looks for models.
+The rows about sessions, mails and the audit trail live in ``accounts.records``, those about single
+sign-on in ``accounts.identities``; both are imported here, where Django looks for models.
 """
 
 import secrets
@@ -16,6 +16,14 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.emails import canonical_email, domain_of
+from accounts.identities import (
+    Identity,
+    Protocol,
+    Provider,
+    SeenAssertion,
+    SSOAttempt,
+    SSOPurpose,
+)
 from accounts.records import (
     AddressFailure,
     AlarmBell,
@@ -37,11 +45,17 @@ __all__ = [
     "AuditSeal",
     "EndReason",
     "GotIn",
+    "Identity",
     "Invitation",
     "Membership",
     "Notice",
     "Plan",
+    "Protocol",
+    "Provider",
     "Role",
+    "SSOAttempt",
+    "SSOPurpose",
+    "SeenAssertion",
     "Session",
     "User",
     "random_value",
@@ -111,6 +125,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     enrolled_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When set-up was last completed."
+    )
+    last_provider = models.ForeignKey(
+        Provider,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Through which provider this person last signed in; none: by password.",
     )
     mailbox_nonce = models.CharField(
         max_length=32,

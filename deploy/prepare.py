@@ -22,7 +22,7 @@ PACKAGES = {
     "postgres": ["postgresql"],
     "redis": ["redis-server"],
     "browser": ["chromium", "nodejs", "npm"],
-    "idp": ["nodejs", "npm"],
+    "idp": ["nodejs", "npm", "xmlsec1"],
 }
 
 
@@ -118,6 +118,7 @@ def missing_packages(parts: "list[str]") -> "list[str]":
         "chromium": shutil.which("chromium"),
         "nodejs": shutil.which("node"),
         "npm": shutil.which("npm"),
+        "xmlsec1": shutil.which("xmlsec1"),
     }
     wanted = {package for part in parts for package in PACKAGES[part]}
     return sorted(package for package in wanted if not found[package])

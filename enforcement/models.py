@@ -71,6 +71,36 @@ class Policy(models.Model):
         return f"{self.account} from {self.starts_at:%Y-%m-%d %H:%M}"
 
 
+class Extension(models.Model):
+    """A later deadline for one member, given once a period: the account's SSO was switched off.
+
+    It counts where it is later than the member's own deadline.
+    """
+
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="extensions")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="extensions"
+    )
+    deadline = models.DateTimeField(editable=False)
+    given_at = models.DateTimeField(editable=False)
+    swept_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the sessions of the overdue were ended."
+    )
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["policy", "user"], name="one_extension"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["deadline"], condition=Q(swept_at=None), name="extension_to_sweep"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} until {self.deadline:%Y-%m-%d %H:%M}"
+
+
 class Closing(models.TextChoices):
     """How a pass came to its end."""
 

@@ -1,9 +1,10 @@
 """What tests start from: people and accounts, made by the product's own functions."""
 
+from datetime import datetime
 from itertools import count
 from typing import Any
 
-from accounts.models import Account, Membership, Plan, Role, User
+from accounts.models import Account, Identity, Membership, Plan, Provider, Role, User
 
 PASSWORD = "correct horse battery"
 
@@ -32,3 +33,27 @@ def make_account(
     for member in members:
         Membership.objects.create(account=account, user=member)
     return account
+
+
+def make_provider(account: Account, *, now: datetime, **fields: Any) -> Provider:
+    """Store a provider of OpenID Connect for ``account``, live since ``now``."""
+    number = next(_numbers)
+    given = {
+        "slug": f"{account.slug}-{number}",
+        "name": f"Provider {number}",
+        "issuer": f"https://idp{number}.example",
+        "client_id": "gatehouse",
+        "created_at": now,
+        **fields,
+    }
+    provider = Provider(account=account, **given)
+    provider.seal_client_secret("a secret shared with the provider")
+    provider.save()
+    return provider
+
+
+def make_identity(provider: Provider, user: User, *, now: datetime) -> Identity:
+    """Let ``provider`` know ``user``."""
+    return Identity.objects.create(
+        provider=provider, user=user, subject=f"subject-{user.pk}", created_at=now, last_at=now
+    )

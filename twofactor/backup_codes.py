@@ -12,10 +12,10 @@ from datetime import datetime
 from argon2.low_level import Type, hash_secret_raw
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import audit, mail
+from accounts import audit, mail, sealing
 from accounts.audit import Event
 from accounts.models import User
-from twofactor import sealing, typed
+from twofactor import typed
 from twofactor.models import BackupCode, BackupCodeSet
 
 # Without 0O 1IL 2Z 5S 6G 8B UV, which people take for one another: 18 of 22 symbols are 80 bits.

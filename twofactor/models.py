@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django_otp.models import Device
 
-from twofactor import sealing
+from accounts import sealing
 from twofactor.safety_net import devices_changed
 
 BLOCKED_AT = 50

@@ -15,12 +15,12 @@ from enum import StrEnum
 from django.db import transaction
 from django.db.models import F
 
-from accounts import audit, current, keys, throttle
+from accounts import audit, current, keys, sealing, throttle
 from accounts.audit import Event
 from accounts.models import User
 from accounts.sessions import was_only_signed_out
 from accounts.throttle import Bucket, TooMany
-from twofactor import backup_codes, budget, devices, phones, sealing, totp, typed
+from twofactor import backup_codes, budget, devices, phones, totp, typed
 from twofactor.models import BackupCode, SentCode, SentState, SMSDevice, TOTPDevice
 from twofactor.signals import code_rejected
 

@@ -11,9 +11,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Model
 
-from accounts import audit, seals
+from accounts import audit, sealing, seals
 from accounts.audit import Event
-from twofactor import phones, safety_net, sealing
+from accounts.models import Provider
+from twofactor import phones, safety_net
 from twofactor.models import BackupCode, SMSDevice, TOTPDevice
 
 CHUNK = 200
@@ -28,6 +29,7 @@ def reseal_all(*, now: datetime) -> dict[str, int]:
         "apps": _reseal(TOTPDevice, _reseal_app),
         "phones": _reseal(SMSDevice, _reseal_phone),
         "backup_codes": _reseal(BackupCode, _reseal_code),
+        "providers": _reseal(Provider, _reseal_provider),
     }
     audit.record(Event.KEYS_ROTATED, after=counts, now=now)
     # With the last seal under the newest key, the chain needs none of the older ones.
@@ -83,4 +85,12 @@ def _reseal_code(code: BackupCode) -> bool:
     plain = sealing.unseal(code.sealed_hash, bound_to=bound_to)
     code.sealed_hash = sealing.seal(plain, bound_to=bound_to)
     code.save(update_fields=["sealed_hash"])
+    return True
+
+
+def _reseal_provider(provider: Provider) -> bool:
+    if not provider.client_secret or sealing.is_current(provider.client_secret):
+        return False
+    provider.seal_client_secret(provider.open_client_secret())
+    provider.save(update_fields=["client_secret"])
     return True

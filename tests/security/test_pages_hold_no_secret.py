@@ -8,8 +8,9 @@ import pytest
 from django.apps import apps
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import SeenAssertion, SSOAttempt, User
 from tests.enforcement.kit import sign_in, sign_in_with_code
+from tests.factories import make_provider
 from tests.journeys.clock import Clock
 from tests.odd.world import undone
 from tests.security.admin_routes import Kind, spots
@@ -23,9 +24,10 @@ LOOKS_SECRET = re.compile(r"hash|nonce|secret|salt|stamp|password|key|proof|numb
 SECRETS = {
     "BackupCode.sealed_hash", "BackupCodeSet.salt", "Invitation.nonce", "Invitation.token_hash",
     "Notice.nonce", "SMSDevice.number", "SMSDevice.number_key", "SentCode.code_hash",
-    "SentCode.destination_key", "SentCode.nonce", "Session.session_data", "Session.session_key",
-    "Session.stamp", "TOTPDevice.secret", "User.mailbox_nonce", "User.password",
-    "User.session_salt", "User.stamp",
+    "Provider.client_secret", "SSOAttempt.browser_key", "SSOAttempt.nonce", "SSOAttempt.state_key",
+    "SeenAssertion.assertion_key", "SentCode.destination_key", "SentCode.nonce",
+    "Session.session_data", "Session.session_key", "Session.stamp", "TOTPDevice.secret",
+    "User.mailbox_nonce", "User.password", "User.session_salt", "User.stamp",
 }  # fmt: skip
 # Times, and what the audit is proved by: support reads the chain.
 OPEN = {
@@ -74,6 +76,17 @@ def world(clock: Clock) -> World:
     phone = enrol_phone(User.objects.get(email=world.alpha.member.email), now=clock.now)
     text(phone, now=clock.now)
     enrol_app(world.alpha.locked_out, now=clock.now)
+    provider = make_provider(world.alpha.account, now=clock.now)
+    SSOAttempt.objects.create(
+        provider=provider,
+        state_key="the key of a state",
+        browser_key="the key of a browser",
+        nonce="nonce of an attempt",
+        started_at=clock.now,
+    )
+    SeenAssertion.objects.create(
+        provider=provider, assertion_key="the key of an assertion", seen_at=clock.now
+    )
     return world
 
 

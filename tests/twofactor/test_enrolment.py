@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from accounts import sealing
 from accounts.models import Notice, User
 from tests.factories import make_user
 from tests.twofactor.people import (
@@ -16,7 +17,7 @@ from tests.twofactor.people import (
     stamp_of,
     wrong,
 )
-from twofactor import backup_codes, devices, enrolment, phones, sealing
+from twofactor import backup_codes, devices, enrolment, phones
 from twofactor.models import SMSDevice, TOTPDevice
 from twofactor.redeem import CodeRejected, Kind, Reason, Try
 from twofactor.signals import device_confirmed

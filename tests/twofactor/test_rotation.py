@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from tests.factories import make_account, make_provider
 from tests.twofactor.people import (
     attempt_of,
     enrol_app,
@@ -24,15 +25,28 @@ OLD, NEW = "an-old-key-of-more-than-32-characters", "a-new-key-of-more-than-32-c
 def test_the_old_key_can_be_removed_after_a_rotation(now: datetime, settings: Any) -> None:
     settings.FIELD_KEYS = [OLD]
     ada, ben = enrol_app(now=now), enrol_phone(now=now)
+    provider = make_provider(make_account(), now=now)
     settings.FIELD_KEYS = [NEW, OLD]
     stamp = stamp_of(ada.user)
-    assert rotation.reseal_all(now=now) == {"apps": 1, "phones": 1, "backup_codes": 20}
-    assert rotation.reseal_all(now=now) == {"apps": 0, "phones": 0, "backup_codes": 0}
+    assert rotation.reseal_all(now=now) == {
+        "apps": 1,
+        "phones": 1,
+        "backup_codes": 20,
+        "providers": 1,
+    }
+    assert rotation.reseal_all(now=now) == {
+        "apps": 0,
+        "phones": 0,
+        "backup_codes": 0,
+        "providers": 0,
+    }
     assert stamp_of(ada.user) == stamp
     settings.FIELD_KEYS = [NEW]
     assert redeem(attempt_of(ada.user, ada.code_at(now)), now=now) is Kind.APP
     assert redeem(attempt_of(ben.user, ben.codes[0], kind=Kind.BACKUP), now=now) is Kind.BACKUP
     assert SMSDevice.objects.get(user=ben.user).open_number().endswith("23")
+    provider.refresh_from_db()
+    assert provider.open_client_secret() == "a secret shared with the provider"
 
 
 def test_a_rotation_goes_on_where_it_was_killed(

@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts import sealing
 from accounts.commands import OneLineCommand
-from twofactor import rotation, sealing
+from twofactor import rotation
 
 
 class Command(OneLineCommand):

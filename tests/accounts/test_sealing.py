@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from twofactor import sealing
+from accounts import sealing
 
 ROW = "totp:1:1"
 OTHER_ROW = "totp:2:1"
