@@ -1,7 +1,11 @@
 """The countries that may get texts, as a person chooses among them."""
 
+import re
+from functools import cache
+
 import phonenumbers
 from django.conf import settings
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 # Names of the default list; a country that is added by setting is shown by its code.
 NAMES = {
@@ -41,3 +45,21 @@ def choices() -> list[tuple[str, str]]:
 
 def default() -> str:
     return settings.SMS_COUNTRIES[0] if settings.SMS_COUNTRIES else "US"
+
+
+@cache
+def written(country: str) -> dict[str, str]:
+    """Return how numbers of ``country`` are written, each digit as 0: at home, and from abroad."""
+    code = str(phonenumbers.country_code_for_region(country))
+    example = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
+    if example is None:
+        return {"code": code, "pattern": "", "abroad": ""}
+    return {
+        "code": code,
+        "pattern": _pattern(phonenumbers.format_number(example, PhoneNumberFormat.NATIONAL)),
+        "abroad": _pattern(phonenumbers.format_number(example, PhoneNumberFormat.INTERNATIONAL)),
+    }
+
+
+def _pattern(number: str) -> str:
+    return re.sub(r"\d", "0", number)

@@ -28,6 +28,14 @@ class CodeForm(forms.Form):
     code = CodeField()
 
 
+class FirstCodeForm(CodeForm):
+    """The code of an app that is being set up: what stands above the field is to be read first."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs.pop("autofocus")
+
+
 class BackupCodeForm(forms.Form):
     code = CodeField(
         label=_("Backup code"),
@@ -42,19 +50,40 @@ class MethodForm(forms.Form):
         widget=forms.RadioSelect,
         initial="app",
         choices=[
-            ("app", _("Authenticator app: works without a signal, and is the safest")),
-            ("text", _("Text message: to a mobile phone; whoever takes over the number gets them")),
+            ("app", _("Authenticator app")),
+            ("text", _("Text message")),
         ],
     )
 
 
+class CountrySelect(forms.Select):
+    """Tells ``site.js`` how the numbers of each country are written."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        written = countries.written(str(value))
+        option["attrs"] |= {f"data-{part}": text for part, text in written.items() if text}
+        return option
+
+
 class PhoneForm(forms.Form):
-    country = forms.ChoiceField(label=_("Country"), required=False)
+    country = forms.ChoiceField(
+        label=_("Country"),
+        required=False,
+        widget=CountrySelect(attrs={"autocomplete": "country"}),
+    )
     phone = forms.CharField(
         label=_("Mobile number"),
         strip=True,
         widget=forms.TextInput(
-            attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel", "size": 26}
+            attrs={
+                "type": "tel",
+                "autocomplete": "tel",
+                "inputmode": "tel",
+                "size": 26,
+                "autofocus": True,
+                "data-country": "country",
+            }
         ),
     )
 

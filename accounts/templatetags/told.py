@@ -5,6 +5,7 @@ A sentence is translated whole, so what stands inside it has to be a value.
 
 from collections.abc import Iterable
 from datetime import datetime
+from math import ceil
 
 from django import template
 from django.template.loader import render_to_string
@@ -14,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from accounts import words
+from accounts.pages import in_words
 
 register = template.Library()
 
@@ -44,6 +46,16 @@ def left(until: datetime | None, seconds_left: int) -> str:
     if until is None:
         return ""
     return render_to_string("parts/_left.html", {"until": until, "seconds_left": seconds_left})
+
+
+@register.filter
+def countdown(until: datetime) -> SafeString:
+    """Return how long a wait still lasts, counted down where there is JavaScript."""
+    wait = until - timezone.now()
+    seconds = max(0, ceil(wait.total_seconds()))
+    return format_html(
+        '<span class="left" data-seconds-left="{}">{}</span>', seconds, in_words(wait)
+    )
 
 
 @register.simple_tag

@@ -97,7 +97,13 @@ def person(
     """Return a function that gives somebody a browser of their own."""
 
     def make(email: str, **options: object) -> Person:
-        return Person(product=product, context=new_context(**options), email=email, camera=camera)
+        return Person(
+            product=product,
+            context=new_context(**options),
+            email=email,
+            camera=camera,
+            has_script=bool(options.get("java_script_enabled", True)),
+        )
 
     return make
 

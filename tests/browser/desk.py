@@ -8,8 +8,8 @@ from tests.browser.walk import Person
 def prove_if_asked(who: Person) -> None:
     """Give password and code again where the last proof is more than ten minutes old."""
     if "/reauthenticate/" in who.page.url:
-        who.fill(password=who.password)
-        who.type_code()
+        assert who.app
+        who.fill(password=who.password, code=who.app.code())
         who.press("Continue")
 
 

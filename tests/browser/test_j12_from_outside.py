@@ -198,8 +198,7 @@ def sign_in_by_text(who: Person, product: Clone) -> None:
     who.give_password()
     who.is_at("/login/verify/")
     used = product.texted_code(PHONE)
-    who.fill(code=used)
-    who.press("Sign in")
+    who.give_code(used, "Sign in")
     who.see("no longer good")
 
     def is_texted() -> bool:
@@ -209,8 +208,7 @@ def sign_in_by_text(who: Person, product: Clone) -> None:
         return len(product.texts(PHONE)) == 2
 
     wait_for(is_texted, patience=A_WHILE)
-    who.fill(code=product.texted_code(PHONE, number=2))
-    who.press("Sign in")
+    who.give_code(product.texted_code(PHONE, number=2), "Sign in")
     who.is_at("/")
 
 

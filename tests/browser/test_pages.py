@@ -92,7 +92,6 @@ def test_every_page_of_the_story_is_sound(
     ada.see("six digits")
     ada.look(ada.page, "verify-app-wrong")
     ada.type_code()
-    ada.press("Sign in")
     ada.is_at("/")
     for section in ("", "email/", "password/", "delete/"):
         ada.open(f"/settings/{section}")
@@ -192,8 +191,8 @@ def test_every_page_of_the_story_is_sound(
     chloe.prove_mailbox()
     chloe.look(chloe.page, "setup-forced")
     chloe.choose("app")
-    chloe.fill(code="123456")
-    chloe.press("Confirm")
+    chloe.give_code("123456", "Confirm")
+    chloe.see("This code is not right")
     chloe.look(chloe.page, "setup-app-wrong")
     chloe.open(f"/accounts/{slug}/leave/")
     chloe.look(chloe.page, "account-leave-held")

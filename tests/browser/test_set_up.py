@@ -46,7 +46,6 @@ def test_a_member_sets_up_a_phone_without_javascript(
     ben.sign_out()
     ben.give_password()
     ben.is_at("/login/verify/")
-    ben.fill(code="000000")
-    ben.press("Sign in")
+    ben.give_code("000000", "Sign in")
     ben.see("no longer good")
     assert len(product.texts(PHONE)) == 1

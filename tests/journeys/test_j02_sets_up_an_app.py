@@ -63,7 +63,8 @@ def test_every_page_says_how_long_is_left_and_where_to_set_up(path: str, ada: Br
     assert "Northwind will ask you for two-factor authentication from" in page.banner
     assert "Thu 26 Nov 2026, 10:30 UTC" in page.banner
     assert "You have 23 hours, 59 minutes left" in page.banner
-    assert page.link("Set it up now") == SETUP
+    if not path.startswith(SETUP):  # where it is done there is no other way to it
+        assert page.link("Set it up now") == SETUP
 
 
 def test_the_time_left_goes_down_to_the_last_millisecond(ada: Browser, clock: Clock) -> None:
@@ -80,7 +81,7 @@ def test_the_picture_holds_the_key_that_can_be_typed(ada: Browser) -> None:
     page = ada.choose("app")
     uri = qr.decode(qr.matrix_of(page.html))
     given = parse_qs(urlsplit(uri).query)
-    assert uri == page.link("Open the app on this phone")
+    assert uri == page.link("Open my authenticator app")
     assert urlsplit(uri)[:2] == ("otpauth", "totp")
     assert unquote(urlsplit(uri).path) == f"/Gatehouse:{ada.email}"
     assert given["issuer"] == ["Gatehouse"]

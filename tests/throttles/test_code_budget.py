@@ -14,6 +14,7 @@ from enforcement import joining, passes, policies
 from tests.enforcement.kit import enrolled_person
 from tests.factories import PASSWORD, make_account, make_user
 from tests.journeys.clock import Clock
+from tests.journeys.pages import Page
 from tests.throttles.kit import HOME, RECOVERY, VERIFY, at, begin, get_in, give, is_in
 from tests.twofactor.people import (
     Enrolled,
@@ -67,9 +68,9 @@ def test_the_sixth_eleventh_and_twenty_first_try_are_refused_unevaluated(
     assert waits == [300, hour - 300, 300, day - hour - 300]
     assert last_step(victim) == step
     assert CodeFailure.objects.count() == TOTPDevice.objects.get(user=victim.user).failures == 20
-    page = refused.content.decode()
-    assert "Please wait 23 hours" in page
-    assert 'href="/password/reset/"' in page
+    page = Page(refused)
+    assert "Please wait 23 hours" in page.text
+    assert page.link("choose a new password") == "/password/reset/"
 
 
 @pytest.mark.proves("S07", "S12")
@@ -84,7 +85,7 @@ def test_after_twenty_failures_the_password_opens_nothing_until_it_is_replaced(
         clock.forward(days=days)
         refused = give(at(HOME), victim.user)
         assert refused.status_code == 403
-        assert "choose a new password" in refused.content.decode().lower()
+        assert "choose a new password" in Page(refused).text.lower()
         assert give(at(HOME), victim.user, "wrong").status_code == 200  # tells a stranger nothing
     assert Notice.objects.filter(user=victim.user, kind="password_stopped").count() == 1
     events = AuditEvent.objects.filter(event="password_stopped", subject_id=victim.user.pk)
@@ -373,7 +374,7 @@ def test_after_five_bad_codes_a_good_backup_code_waits_as_the_page_says(
     fail_codes(client, victim, 5, clock)
     refused = client.post(RECOVERY, {"code": victim.codes[0]})
     assert (refused.status_code, refused["Retry-After"]) == (429, "300")
-    assert "Please wait 5 minutes" in refused.content.decode()
+    assert "Please wait 5 minutes" in Page(refused).text
     clock.forward(minutes=5)
     client = begin(victim)
     client.post(RECOVERY, {"code": victim.codes[0]})

@@ -15,6 +15,7 @@ from enforcement import joining, policies
 from tests.enforcement.kit import HOUR, MINUTE, MS, enrolled_person
 from tests.factories import PASSWORD, make_account, make_user
 from tests.journeys.clock import Clock
+from tests.journeys.pages import Page
 from tests.throttles.kit import HOME, LOGIN, RECOVERY, VERIFY, at, begin, get_in, give
 from tests.twofactor.people import Enrolled, attempt_of, enrol_app, enrol_phone, redeem
 from twofactor.redeem import CodeRejected
@@ -192,7 +193,7 @@ WHEN = re.compile(r"(?:Please wait \d+ (?:second|minute|hour)s?|another text fro
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_a_page_that_throttles_says_when_to_try_again(door: Answer, clock: Clock) -> None:
     answer = door(clock)
-    page = re.sub(r"<[^>]*>|\s+", " ", answer.content.decode())
+    page = Page(answer).text
     assert answer.status_code == 429
     assert int(answer["Retry-After"]) >= 1
     assert WHEN.search(page), page

@@ -13,6 +13,7 @@ from accounts.models import Account, AddressFailure, Notice, User
 from tests.enforcement.kit import PAGE
 from tests.factories import make_user
 from tests.journeys.clock import DAY, Clock
+from tests.journeys.pages import Page
 from twofactor import mailbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S45")]
@@ -94,7 +95,7 @@ def test_guesses_are_slowed_down_and_hinder_nobody_elsewhere(
     answers = [guesser.get(GUESSES[kind].format(f"{number:032x}")) for number in range(30)]
     assert [answer.status_code for answer in answers].count(429) == 20
     assert answers[-1]["Retry-After"] == "300"
-    assert "Please wait 5 minutes" in answers[-1].content.decode()
+    assert "Please wait 5 minutes" in Page(answers[-1]).text
     good = good_link()
     assert guesser.get(good).status_code == 429
     assert is_open(at(HOME).get(good))

@@ -59,15 +59,10 @@ def pending_of(request: HttpRequest) -> Pending | None:
     return None if request.user.is_authenticated else pending
 
 
-def layout_of(request: HttpRequest) -> str:
-    return "layouts/manage.html" if request.user.is_authenticated else "layouts/entrance.html"
-
-
 def page(
     request: HttpRequest, name: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    values = {"layout": layout_of(request), "section": "security", **(context or {})}
-    return render(request, f"twofactor/{name}.html", values, status=status)
+    return render(request, f"twofactor/{name}.html", context, status=status)
 
 
 def typed(
@@ -102,7 +97,7 @@ def throttled(
     request: HttpRequest, error: TooMany, *, now: datetime, ends_sign_in: bool = False
 ) -> HttpResponse:
     """Say when to try again; ``ends_sign_in``: and that it begins with the password then."""
-    context = {"layout": layout_of(request), "section": "security", "ends_sign_in": ends_sign_in}
+    context = {"ends_sign_in": ends_sign_in}
     return too_many(request, "twofactor/throttled.html", context, error, now=now)
 
 

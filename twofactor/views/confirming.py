@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.purposes import Fresh, Purpose, serves
 from accounts.session_state import FactorKind
 from twofactor import challenge, devices, enrolment, setup_note, sms, texts, totp
-from twofactor.forms import CodeForm, PhoneForm
+from twofactor.forms import CodeForm, FirstCodeForm, PhoneForm
 from twofactor.models import SentCode, SMSDevice
 from twofactor.phones import Phone
 from twofactor.redeem import CodeRejected, Kind, TooMany, live_code
@@ -49,7 +49,7 @@ def setup_app(request: HttpRequest) -> HttpResponse:
     kept_out = _kept_out(request, user, now=now)
     if kept_out is not None:
         return kept_out
-    form = CodeForm(request.POST if request.method == "POST" else None)
+    form = FirstCodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         form.is_valid()
         return _confirm(request, user, form, Kind.NEW_APP, now=now)
@@ -197,7 +197,7 @@ def _confirm(
         return answers.throttled(request, error, now=now)
     except enrolment.StartOver:
         return answers.start_over(request)
-    return codes_page(request, confirmed.codes, next_url=next_url)
+    return codes_page(request, confirmed.codes, next_url=next_url, is_setup=True)
 
 
 def _go_in(request: HttpRequest, user: User, *, now: datetime) -> str:
@@ -215,6 +215,9 @@ def _go_in(request: HttpRequest, user: User, *, now: datetime) -> str:
     return next_url
 
 
-def codes_page(request: HttpRequest, codes: list[str], *, next_url: str) -> HttpResponse:
+def codes_page(
+    request: HttpRequest, codes: list[str], *, next_url: str, is_setup: bool = False
+) -> HttpResponse:
     """Show ten codes, in this response and never again."""
-    return answers.page(request, "backup_codes", {"codes": codes, "next_url": next_url})
+    context = {"codes": codes, "next_url": next_url, "is_setup": is_setup}
+    return answers.page(request, "backup_codes", context)
