@@ -27,8 +27,8 @@ class ProviderQuerySet(models.QuerySet["Provider"]):
 class Provider(models.Model):
     """An account's identity provider, entered by support for the account's email domains.
 
-    Protocol and issuer never change: another issuer is another provider, so that nobody's
-    identity passes from one to the other. A provider that was ended is never live again.
+    Protocol, issuer and subject attribute never change: another issuer is another provider, so
+    that nobody's identity passes from one to the other. One that was ended is never live again.
     """
 
     account = models.ForeignKey(
@@ -52,6 +52,13 @@ class Provider(models.Model):
         blank=True,
         default="",
         help_text="SAML only: one certificate (PEM), or two of which one is to come.",
+    )
+    subject_attribute = models.CharField(
+        max_length=255,
+        blank=True,
+        default="",
+        help_text="SAML only: the attribute that names a person for good, never an address. "
+        "Empty: the persistent NameID does.",
     )
     allow_creation = models.BooleanField(
         default=False, help_text="New people of the account's domains may come in and join."
