@@ -87,6 +87,9 @@ def ask(
         "user": user.pk,
         "asked_under": keys.mac(UNDER, *_secrets_of(user)).hex(),
         "expires": (now + LIFE).isoformat(),
+        # The mailbox has no sign-in, but its reader is known.
+        "language": user.language,
+        "time_zone": user.time_zone,
     }
     if membership is not None:
         context |= {"membership": membership.pk, "account": membership.account.name}

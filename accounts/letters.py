@@ -81,9 +81,10 @@ def _values(notice: Notice, kind: Kind, *, now: datetime) -> dict[str, Any]:
         **notice.context,
         **wording.told(notice.context),
     }
+    zone = zone_of(person, otherwise=notice.context.get("time_zone", "UTC"))
     for name in INSTANTS:
         if values.get(name):
-            values.update(_told(name, values[name], zone_of(person)))
+            values.update(_told(name, values[name], zone))
     if "slug" in notice.context:
         values["account_url"] = absolute(reverse("account", args=[notice.context["slug"]]))
     if kind.offers_not_me:
@@ -117,9 +118,9 @@ def language_of(person: User | None, *, otherwise: str = "") -> str:
     return wanted if is_spoken else settings.LANGUAGE_CODE
 
 
-def zone_of(person: User | None) -> ZoneInfo:
+def zone_of(person: User | None, *, otherwise: str = "UTC") -> ZoneInfo:
     try:
-        return ZoneInfo(person.time_zone if person else "UTC")
+        return ZoneInfo(person.time_zone if person else otherwise)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
 

@@ -36,7 +36,7 @@ def _asked_link(notice: Notice, now: datetime) -> dict[str, Any]:
     is_ahead = due is not None and due.is_ahead
     until = due.until if due is not None and is_ahead else None
     told = told_in(until, zone_of(notice.user)) if until else ""
-    return {**_setup_link(notice, now), "is_ahead": is_ahead, "until_told": told}
+    return {**_setup_link(notice, now), "is_ahead": is_ahead, "until": until, "until_told": told}
 
 
 def _still_outside(notice: Notice, now: datetime) -> bool:

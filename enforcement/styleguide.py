@@ -10,6 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from accounts import letters, mail
@@ -70,24 +71,30 @@ def sample_context(*, now: datetime) -> dict[str, Any]:
         "is_on": True,
         "has_device": True,
         "method": "authenticator app",
-        "role": "Admin",
-        "old_role": "Member",
+        "role": "admin",
+        "old_role": "member",
         "old_address": "ada@personal.example",
         "new_address": "ada@northwind.example",
         "address": "192.0.2.7",
         "agent": "Firefox on Linux",
         "alarm": "failed_tries",
         "alarm_text": "1024 wrong passwords, codes or links within five minutes.",
+        "count": 1024,
+        "code": "20003",
+        "who": "person 7",
     }
 
 
-def sample_mail(kind: Kind, *, now: datetime) -> EmailMultiAlternatives:
-    """Return a mail of ``kind`` as Ada would get it; its links lead nowhere."""
+def sample_mail(kind: Kind, *, now: datetime, **values: Any) -> EmailMultiAlternatives:
+    """Return a mail of ``kind`` as Ada would get it, in the language that is active.
+
+    Its links lead nowhere; ``values`` take the place of the row's own.
+    """
     notice = mail.prepared(
         kind.name,
         to="ada@northwind.example",
         occasion="sample",
-        context=sample_context(now=now),
+        context={"language": get_language(), **sample_context(now=now), **values},
         now=now,
     )
     notice.pk = 0
@@ -99,7 +106,7 @@ def sample_mail(kind: Kind, *, now: datetime) -> EmailMultiAlternatives:
     made_up = {
         **links,
         "code": "012345",
-        "person_name": "Ada",
+        "person_name": values.get("person_name", "Ada"),
         "is_ahead": True,
         "until_told": until,
     }

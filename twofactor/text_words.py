@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from accounts.letters import language_of
 from accounts.models import User
 
 # GSM 03.38: a text of these letters has 160 of them, some taking the room of two; any other has 70.
@@ -23,7 +24,7 @@ LONGEST, LONGEST_OF_OTHERS = 160, 70
 
 def body(code: str, *, reader: User) -> str:
     """Return the text that brings ``code`` to ``reader``."""
-    with translation.override(reader.language):
+    with translation.override(language_of(reader)):
         told = _("%(site)s: your code is %(code)s") % {
             "site": settings.TWO_FACTOR_ISSUER,
             "code": code,

@@ -121,7 +121,7 @@ def test_a_reminder_that_is_owed_already_is_dropped(
     ada.sign_in()
     northwind.release()
     run_jobs()
-    assert subjects(northwind.ada.email) == [MUST_ACT]
+    assert subjects(northwind.ada.email) == [f"{MUST_ACT}: 24 hours left"]
     assert subjects(northwind.owner.email)[-1] == OFF
 
 
