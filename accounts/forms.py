@@ -1,6 +1,7 @@
 """The forms of this app. Field names are part of the stable surface."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -18,6 +19,10 @@ from accounts.models import Membership, Role, User
 
 EMAIL_LENGTH = 254
 SEVERAL = 2
+CONTINENTS = (
+    "Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/",
+    "Pacific/",
+)  # fmt: skip
 
 
 class EmailField(forms.EmailField):
@@ -81,6 +86,17 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices)
 
 
+@cache
+def places() -> list[str]:
+    """Return the time zones that are named after a place; the others are spellings of old."""
+    named = {zone for zone in available_timezones() if zone.startswith(CONTINENTS)}
+    return ["UTC", *sorted(named)]
+
+
+def _zones(*names: str) -> list[tuple[str, str]]:
+    return [(name, name.replace("_", " ")) for name in names]
+
+
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     name = NameField(
         label="Name",
@@ -92,12 +108,18 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     time_zone = forms.ChoiceField(
         label="Time zone",
         help_text="Mails and pages tell times in it.",
-        choices=[(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+        choices=_zones(*places()),
     )
 
     class Meta:
         model = User
         fields = ("name", "language", "time_zone")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kept = self.instance.time_zone
+        if kept not in places():
+            self.fields["time_zone"].choices = _zones(kept, *places())  # type: ignore[attr-defined]
 
 
 class EmailChangeForm(forms.Form):

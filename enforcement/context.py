@@ -38,6 +38,7 @@ def gate(request: HttpRequest) -> dict[str, Any]:
         "obligation": getattr(request, "obligation", None),
         "pending": getattr(request, "pending", None),
         "ended": getattr(request, "ended", None),
+        "ended_by": SimpleLazyObject(lambda: ended_by(request)),
         "held_by": SimpleLazyObject(lambda: held_by(request)),
         "banner": SimpleLazyObject(lambda: banner_of(request, now=timezone.now())),
         "may_administer": SimpleLazyObject(lambda: admin.site.has_permission(request)),
@@ -77,6 +78,12 @@ def _hold(account: Account, person: User) -> Hold:
     if memberships.is_last_owner(person, account):
         return Hold(account.name, is_owned_alone=True)
     return Hold(account.name, leave_url=reverse("account_leave", args=[account.slug]))
+
+
+def ended_by(request: HttpRequest) -> list[Account]:
+    """Return the accounts whose requirement ended the session that this browser still names."""
+    person = visitor.of(request).person
+    return [policy.account for policy in binding_accounts(person)] if person else []
 
 
 def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:

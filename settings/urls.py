@@ -11,3 +11,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 handler404 = "accounts.languages.page_not_found"
+handler500 = "accounts.views.faults.server_error"

@@ -41,7 +41,8 @@ def profile(request: HttpRequest) -> HttpResponse:
         people.change_profile(user=form.instance, now=timezone.now())
         messages.success(request, "Saved.")
         return redirect("settings_profile")
-    return render(request, "accounts/settings_profile.html", {"form": form})
+    mine = person_of(request).memberships.select_related("account").order_by("account__name")
+    return render(request, "accounts/settings_profile.html", {"form": form, "memberships": mine})
 
 
 @serves(Purpose.MEMBER, fresh=Fresh.FACTOR)
@@ -149,7 +150,7 @@ def delete(request: HttpRequest) -> HttpResponse:
         else:
             end_session(request)
             return redirect("login")
-    context = {"sole_owner_of": [account.name for account in people.owned_alone(person)]}
+    context = {"sole_owner_of": people.owned_alone(person)}
     return render(request, "accounts/settings_delete.html", context)
 
 
