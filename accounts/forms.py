@@ -16,6 +16,7 @@ from django.contrib.auth.password_validation import (
 from accounts import words
 from accounts.emails import canonical_email
 from accounts.models import Membership, Role, User
+from accounts.widgets import LongSelect
 
 EMAIL_LENGTH = 254
 SEVERAL = 2
@@ -109,6 +110,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         label="Time zone",
         help_text="Mails and pages tell times in it.",
         choices=_zones(*places()),
+        widget=LongSelect,
     )
 
     class Meta:

@@ -151,8 +151,11 @@ def is_anything_waiting() -> bool:
 
 def waiting(*, after: int = 0) -> Iterator[AuditEvent]:
     """Yield the rows without a seal, a chunk at a time."""
-    while chunk := list(AuditEvent.objects.waiting(after=after).order_by("number")[:CHUNK]):
+    while True:
+        chunk = list(AuditEvent.objects.waiting(after=after).order_by("number")[:CHUNK])
         yield from chunk
+        if len(chunk) < CHUNK:
+            return
         after = chunk[-1].number
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.widgets import LongSelect
 from twofactor import countries, phones
 
 LABEL = _("Code")
@@ -56,14 +57,12 @@ class MethodForm(forms.Form):
     )
 
 
-class CountrySelect(forms.Select):
+class CountrySelect(LongSelect):
     """Tells ``site.js`` how the numbers of each country are written."""
 
-    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        option = super().create_option(name, value, *args, **kwargs)
-        written = countries.written(str(value))
-        option["attrs"] |= {f"data-{part}": text for part, text in written.items() if text}
-        return option
+    def option_attrs(self, value: str) -> dict[str, Any]:
+        written = countries.written(value)
+        return {f"data-{part}": text for part, text in written.items() if text}
 
 
 class PhoneForm(forms.Form):
