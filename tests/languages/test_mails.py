@@ -115,6 +115,35 @@ def test_a_text_part_keeps_its_lines_in_every_language() -> None:
             assert shape(told(kind, language).text) == lines, (kind.name, language)
 
 
+BUTTON = re.compile(
+    r'class="button" href="([^"]*)".*?<p class="address">\s*<a href="([^"]*)">(.*?)</a>', re.S
+)
+
+
+def test_a_mail_needs_nothing_from_elsewhere_and_bears_the_dark() -> None:
+    for kind in KINDS:
+        html = told(kind, "en").html
+        assert not re.search(r"<img|<link|src=|url\(|@import", html), kind.name
+        assert '<meta name="color-scheme" content="light dark">' in html
+        assert "@media (prefers-color-scheme: dark)" in html
+
+
+def test_each_button_has_its_plain_address_below() -> None:
+    for kind in KINDS:
+        html = told(kind, "en").html
+        buttons = BUTTON.findall(html)
+        assert len(buttons) == html.count('class="button"'), kind.name
+        assert all(len({*each}) == 1 for each in buttons), kind.name
+
+
+def test_a_list_of_mails_shows_what_it_is_about_but_no_code() -> None:
+    for kind in KINDS:
+        found = told(kind, "en")
+        (shown,) = re.findall(r'<div class="preheader">(.*?)</div>', found.html)
+        assert len(shown) > len("Hello Ada,"), kind.name
+        assert not re.search(r"\d{6}", shown), kind.name
+
+
 LONGEST_SUBJECT = 100
 LONGEST_LINE = 998  # of RFC 5322
 
