@@ -15,29 +15,48 @@ from django.views.decorators.http import require_safe
 
 from accounts import letters, mail
 from accounts.mail import Kind
+from accounts.models import EndReason
 from accounts.purposes import Purpose, serves
 from enforcement.context import Banner
+from twofactor.forms import CodeField, MethodForm
 
 HOUR = timedelta(hours=1)
 
 
-class SampleForm(forms.Form):
-    """One of each field that the pages use, one of them with an error."""
+FAULTS = ("400", "403", "403_csrf", "404", "500", "503")
 
-    code = forms.CharField(
-        label="Code",
-        help_text="Six digits.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+
+class SampleForm(forms.Form):
+    """One of each field that the pages use."""
+
+    email = forms.EmailField(label="Email address", widget=forms.EmailInput)
+    password = forms.CharField(
+        label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "off"})
     )
-    method = forms.ChoiceField(
-        label="How do you want to get your codes?",
-        choices=[("app", "Authenticator app"), ("text", "Text message")],
-        widget=forms.RadioSelect,
-    )
+    code = CodeField()
+    country = forms.ChoiceField(label="Country", choices=[("US", "United States (+1)")])
     message = forms.CharField(
-        label="What happened?", required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label="What happened?",
+        help_text="It helps whoever decides.",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    role = forms.ChoiceField(
+        label="Role", choices=[("member", "Member"), ("owner", "Owner")], widget=forms.RadioSelect
     )
     saved = forms.BooleanField(label="I have saved my backup codes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs.pop("autofocus")
+
+
+def refused_form() -> SampleForm:
+    """Return the fields as they look when nothing of it was right."""
+    form = SampleForm(data={"code": "12345"}, prefix="refused")
+    form.add_error("code", "A code has six digits. Type it as it is shown.")
+    form.add_error(None, "That address and password don't belong together.")
+    return form
 
 
 def sample_context(*, now: datetime) -> dict[str, Any]:
@@ -121,19 +140,37 @@ def html_of(message: EmailMultiAlternatives) -> str:
 @serves(Purpose.OPEN)
 @require_safe
 def parts(request: HttpRequest) -> HttpResponse:
-    """Show each part of the pages once."""
+    """Show each part of the pages in each of its states."""
     now = timezone.now()
-    form = SampleForm(data={"code": "12345", "method": "app", "saved": "on"})
-    form.add_error("code", "A code has six digits.")
     banners = [
         Banner(kind="window", url="#", until=now + HOUR, accounts=("Northwind Films",)),
         Banner(kind="pass", url="#", until=now + HOUR),
         Banner(kind="codes", url="#"),
     ]
-    codes = ["RRE97E-7HHKMW-77PRYR", "QRJXAR-G9ACD7-7JJYTY"]
-    outcomes = ["ready", "exempt", "on_pass", "must_act", ""]
-    context = {"form": form, "banners": banners, "codes": codes, "outcomes": outcomes, "now": now}
+    context = {
+        "untouched": SampleForm(),
+        "refused": refused_form(),
+        "methods": MethodForm(),
+        "banners": banners,
+        "endings": [reason for reason in EndReason.values if reason],
+        "ended_by": ["Northwind Films"],
+        "faults": FAULTS,
+        "retry_at": now + HOUR,
+        "ends_by_reset": True,
+        "codes": ["RRE97E-7HHKMW-77PRYR", "QRJXAR-G9ACD7-7JJYTY"],
+        "outcomes": ["ready", "exempt", "on_pass", "must_act", ""],
+        "now": now,
+    }
     return render(request, "enforcement/styleguide.html", context)
+
+
+@serves(Purpose.OPEN)
+@require_safe
+def fault(request: HttpRequest, name: str) -> HttpResponse:
+    """Show a page that nobody should have to see, as it looks when it has to be shown."""
+    if name not in FAULTS:
+        raise Http404
+    return render(request, f"{name}.html")
 
 
 @serves(Purpose.OPEN)

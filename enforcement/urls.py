@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern] = [
 if settings.LOCAL_PAGES:
     urlpatterns += [
         path("styleguide/", styleguide.parts, name="styleguide"),
+        path("styleguide/fault/<str:name>/", styleguide.fault, name="styleguide_fault"),
         path("styleguide/mail/", styleguide.mails, name="styleguide_mail"),
         path("styleguide/mail/<slug:name>/", styleguide.mail_html, name="styleguide_mail_html"),
     ]

@@ -66,6 +66,7 @@ PURPOSES = {
     # Routed by local settings alone:
     "outbox": "OPEN",
     "styleguide": "OPEN",
+    "styleguide_fault": "OPEN",
     "styleguide_mail": "OPEN",
     "styleguide_mail_html": "OPEN",
 }

@@ -28,9 +28,11 @@ def test_every_part_and_every_mail_can_be_looked_at(client: Client) -> None:
     names = [kind.name for kind in mail.registered()]
     pages = [reverse("styleguide"), reverse("styleguide_mail")]
     pages += [reverse("styleguide_mail_html", args=[name]) for name in names]
+    pages += [reverse("styleguide_fault", args=[name]) for name in styleguide.FAULTS]
 
     assert {client.get(page).status_code for page in pages} == {200}
 
 
-def test_an_unknown_mail_is_not_found(client: Client) -> None:
+def test_an_unknown_mail_or_fault_is_not_found(client: Client) -> None:
+    assert client.get(reverse("styleguide_fault", args=["200"])).status_code == 404
     assert client.get(reverse("styleguide_mail_html", args=["no-such-mail"])).status_code == 404
