@@ -79,6 +79,12 @@ class Event(StrEnum):
     MEMBERS_EXPORTED = "members_exported"
     ADVICE_SENT = "advice_sent"
     MAIL_SENT_AGAIN = "mail_sent_again"
+    PROVIDER_ADDED = "provider_added"
+    PROVIDER_CHANGED = "provider_changed"
+    PROVIDER_SECRET_ROTATED = "provider_secret_rotated"
+    PROVIDER_OFF = "provider_off"
+    PROVIDER_CUT_OFF = "provider_cut_off"
+    SSO_UNLINKED = "sso_unlinked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts import addresses, passwords
+from accounts import addresses, passwords, provider_mails, wording
 from accounts.mail import Kind, register
 from accounts.models import Notice
 
@@ -67,4 +67,7 @@ register(
     Kind(name="role_changed", app=APP),
     Kind(name="mail_trouble", app=APP),
     Kind(name="alarm", app=APP, is_private=True),
+    Kind(name="provider_changed", app=APP),
+    Kind(name="sso_unlinked", app=APP, is_private=True),
 )
+wording.register("fields_told", provider_mails.told_fields, kept_in="fields")

@@ -26,6 +26,7 @@ from accounts import (
     memberships,
     objections,
     passwords,
+    providers,
 )
 from accounts.alarms import Alarm
 from accounts.mail import Kind
@@ -42,8 +43,9 @@ from enforcement import (
     switching,
 )
 from enforcement.logouts import end_overdue_sessions
+from tests.accounts.entered import ENTERED
 from tests.enforcement.kit import DAY, HOUR, MINUTE, MS, sign_in
-from tests.factories import make_user
+from tests.factories import make_identity, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app, enrol_phone, redeem
 from twofactor import backup_codes, budget, enrolment, mailbox
@@ -66,6 +68,7 @@ def owe_everything(account: Account, owner: User, ada: User, clock: Clock) -> No
     moved = make_user(name="Mo")
     Membership.objects.create(account=account, user=moved, joined_at=clock.now)
     address_changed_by_support(moved, clock)
+    single_sign_on(account, ada, clock)
     delivery.owe_mail_trouble(account.pk, now=clock.now)
     make_user(name="Rose", is_superuser=True)
     alarms.sound(Alarm.FAILED_TRIES, count=1000, now=clock.now)
@@ -106,6 +109,16 @@ def address_changed_by_support(member: User, clock: Clock) -> None:
     support.change_address(
         user=member, email="other@n.example", reason="Left the firm.", actor=staff, now=clock.now
     )
+
+
+def single_sign_on(account: Account, ada: User, clock: Clock) -> None:
+    how: dict[str, Any] = {
+        "actor": make_user(is_staff=True),
+        "reason": "Asked by Olga.",
+        "now": clock.now,
+    }
+    provider = providers.add(account=account, **ENTERED, **how)
+    providers.unlink(identity=make_identity(provider, ada, now=clock.now), **how)
 
 
 def factors(clock: Clock) -> None:

@@ -73,6 +73,10 @@ OTHER_WORDINGS: dict[str, list[dict[str, Any]]] = {
     "pass_revoked": [{"has_device": False, "actor_name": "the operator of this site"}],
     "pass_revoked_owners": [{"actor_name": "our support"}],
     "policy_support_switched": [{"is_on": False}],
+    "provider_changed": [
+        {"what": what, "allow_creation": True, "is_required": True}
+        for what in ("added", "replaced", "secret", "off", "cut_off")
+    ],
     "role_changed": [{"role": "owner", "old_role": "admin"}],
     "text_trouble": [{"trouble": texts.LIMIT_OF_ACCOUNT}, {"trouble": texts.LIMIT_OF_ADDRESS}],
 }

@@ -21,10 +21,11 @@ from accounts import (
     objections,
     passwords,
     people,
+    providers,
     sessions,
 )
 from accounts.audit import Event
-from accounts.models import Account, Membership, Notice, Role, Session, User
+from accounts.models import Account, Membership, Notice, Provider, Role, Session, User
 from enforcement import (
     account_changes,
     advice,
@@ -40,9 +41,10 @@ from enforcement import (
 )
 from enforcement.management.commands import create_account
 from enforcement.tasks import carry_out
+from tests.accounts.entered import DETAILS, ENTERED, REASON
 from tests.enforcement.desk import support_browser
 from tests.enforcement.kit import browser, sign_in, sign_in_with_code
-from tests.factories import PASSWORD, make_account, make_user
+from tests.factories import PASSWORD, make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import (
     ADDRESS,
@@ -416,6 +418,43 @@ def mail_sent_again(w: World) -> Deed:
     )
 
 
+def provider_added(w: World) -> Deed:
+    return lambda: providers.add(account=w.account, **ENTERED, **by_support(w))
+
+
+def by_support(w: World) -> dict[str, Any]:
+    return {"actor": w.sam, "reason": REASON, "now": w.now}
+
+
+def provider_of(w: World) -> Provider:
+    return make_provider(w.account, now=w.now)
+
+
+def provider_changed(w: World) -> Deed:
+    provider = provider_of(w)
+    return lambda: providers.change(provider=provider, details=DETAILS, **by_support(w))
+
+
+def provider_secret_rotated(w: World) -> Deed:
+    provider = provider_of(w)
+    return lambda: providers.rotate_secret(provider=provider, secret="new", **by_support(w))
+
+
+def provider_off(w: World) -> Deed:
+    provider = provider_of(w)
+    return lambda: providers.switch_off(provider=provider, **by_support(w))
+
+
+def provider_cut_off(w: World) -> Deed:
+    provider = provider_of(w)
+    return lambda: providers.cut_off(provider=provider, **by_support(w))
+
+
+def sso_unlinked(w: World) -> Deed:
+    identity = make_identity(provider_of(w), w.ada, now=w.now)
+    return lambda: providers.unlink(identity=identity, **by_support(w))
+
+
 ACTS: dict[Event, Callable[[World], Deed]] = {
     Event.SIGNED_IN: signed_in,
     Event.SIGNED_OUT: signed_out,
@@ -474,4 +513,10 @@ ACTS: dict[Event, Callable[[World], Deed]] = {
     Event.MEMBERS_REMINDED: members_reminded,
     Event.ADVICE_SENT: advice_sent,
     Event.MAIL_SENT_AGAIN: mail_sent_again,
+    Event.PROVIDER_ADDED: provider_added,
+    Event.PROVIDER_CHANGED: provider_changed,
+    Event.PROVIDER_SECRET_ROTATED: provider_secret_rotated,
+    Event.PROVIDER_OFF: provider_off,
+    Event.PROVIDER_CUT_OFF: provider_cut_off,
+    Event.SSO_UNLINKED: sso_unlinked,
 }
