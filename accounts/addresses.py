@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts import audit, keys, letters, mail, moving
 from accounts.audit import Event
@@ -70,7 +71,7 @@ def ask(
     """
     email = canonical_email(email)
     if email == user.email:
-        raise NotChangeable("This is your address already.")
+        raise NotChangeable(_("This is your address already."))
     audit.record(
         Event.EMAIL_CHANGE_ASKED,
         actor=user,
@@ -184,7 +185,7 @@ def confirm(*, change: Change, now: datetime) -> bool:
     # the old mailbox must never be taken for its word.
     mine = Notice.objects.filter(pk=change.notice.pk, objected_at=None)
     if not _still_stands(change.notice, user) or not mine.update(objected_at=now):
-        raise NotChangeable("This link is no longer good. Ask for the change again.")
+        raise NotChangeable(_("This link is no longer good. Ask for the change again."))
     open_others = Notice.objects.filter(
         kind__in=KINDS, context__change=change.notice.context["change"], objected_at=None
     )
@@ -211,7 +212,7 @@ def change_by_support(*, user: User, email: str, actor: User, reason: str, now: 
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     email = canonical_email(email)
     if email == user.email:
-        raise NotChangeable("This is the address already.")
+        raise NotChangeable(_("This is the address already."))
     _put(user, email, actor=actor, occasion=random_value(), reason=reason, now=now)
 
 
@@ -225,7 +226,7 @@ def _put(user: User, email: str, *, actor: User, occasion: str, reason: str, now
                 update_fields=["email", "mailbox_nonce", "stamp", "ended_reason", "mail_failed_at"]
             )
     except IntegrityError:
-        raise NotChangeable("This address can't be used.") from None
+        raise NotChangeable(_("This address can't be used.")) from None
     context = {
         "old_address": old,
         "new_address": email,

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts import admin_audit, mail
 from accounts.admin_scope import ScopedAdmin, owned_accounts
@@ -25,12 +26,12 @@ def private_kinds() -> list[str]:
 
 @admin.register(Notice)
 class NoticeAdmin(ScopedAdmin):
-    list_title = "Mails"
+    list_title = _("Mails")
     list_display = ("created", "what", "recipient", "account_name", "state", "error", "sent")
     list_display_links = ("what",)
     list_filter = ("state", ("created_at", admin.DateFieldListFilter))
     search_fields = ("recipient",)
-    search_help_text = "An address that a mail went to."
+    search_help_text = _("An address that a mail went to.")
     lookups = frozenset(
         {"state", "state__exact", "created_at__gte", "created_at__lt", "account_id", "kind"}
     )
@@ -50,26 +51,26 @@ class NoticeAdmin(ScopedAdmin):
         annotated: QuerySet[Any] = rows.annotate(account_label=admin_audit.account_label())
         return annotated
 
-    @admin.display(description="mail", ordering="kind")
+    @admin.display(description=_("mail"), ordering="kind")
     def what(self, notice: Notice) -> str:
         return words_of(notice.kind)
 
-    @admin.display(description="account")
+    @admin.display(description=_("account"))
     def account_name(self, notice: Any) -> str:
         return notice.account_label or "-"
 
-    @admin.display(description="owed since", ordering="created_at")
+    @admin.display(description=_("owed since"), ordering="created_at")
     def created(self, notice: Notice) -> str:
         return told_at(notice.created_at)
 
-    @admin.display(description="tried next")
+    @admin.display(description=_("tried next"))
     def due(self, notice: Notice) -> str:
         return told_at(notice.due_at)
 
-    @admin.display(description="sent", ordering="sent_at")
+    @admin.display(description=_("sent"), ordering="sent_at")
     def sent(self, notice: Notice) -> str:
         return told_at(notice.sent_at)
 
-    @admin.display(description="dropped after")
+    @admin.display(description=_("dropped after"))
     def drop(self, notice: Notice) -> str:
         return told_at(notice.drop_at)

@@ -17,6 +17,8 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts import audit_export, audit_filters
@@ -99,7 +101,7 @@ class AuditAdmin(ScopedAdmin):
             (form.upper(), reverse("admin:accounts_auditevent_export", args=[form]) + query)
             for form in audit_export.STREAMS
         ]
-        context = {"title": "Audit", "form": audit_filters.form_of(request), "exports": exports}
+        context = {"title": _("Audit"), "form": audit_filters.form_of(request), "exports": exports}
         answer: Any = super().changelist_view(request, {**context, **(extra_context or {})})
         if shown := (getattr(answer, "context_data", None) or {}).get("cl"):
             answer.context_data["told"] = [self._told(row) for row in shown.result_list]
@@ -158,45 +160,45 @@ class AuditAdmin(ScopedAdmin):
             return found
         return [] if is_support(request) else list(accounts)
 
-    @admin.display(description="time")
+    @admin.display(description=gettext_lazy("time"))
     def when(self, row: AuditEvent) -> str:
         return told_at(row.at)
 
-    @admin.display(description="what")
+    @admin.display(description=gettext_lazy("what"))
     def what(self, row: AuditEvent) -> str:
         return words_of(row.event)
 
-    @admin.display(description="by")
+    @admin.display(description=gettext_lazy("by"))
     def who(self, row: Any) -> str:
         return _person(row.actor_email, row.actor, is_staff=row.is_by_support)
 
-    @admin.display(description="about")
+    @admin.display(description=gettext_lazy("about"))
     def whom(self, row: Any) -> str:
         return _person(row.subject_email, row.subject, is_staff=row.is_about_support)
 
-    @admin.display(description="account")
+    @admin.display(description=gettext_lazy("account"))
     def account_name(self, row: Any) -> str:
-        return row.account_label or ("(deleted)" if row.account_id else "-")
+        return row.account_label or (_("(deleted)") if row.account_id else "-")
 
-    @admin.display(description="change")
+    @admin.display(description=gettext_lazy("change"))
     def detail(self, row: AuditEvent) -> str:
         return told_change(row.before, row.after)
 
-    @admin.display(description="place in the chain")
+    @admin.display(description=gettext_lazy("place in the chain"))
     def place(self, row: AuditEvent) -> str:
         seal = AuditSeal.objects.filter(row=row.number).first()
-        return str(seal.number) if seal else "not sealed yet"
+        return str(seal.number) if seal else _("not sealed yet")
 
-    @admin.display(description="hash of its seal")
+    @admin.display(description=gettext_lazy("hash of its seal"))
     def seal(self, row: AuditEvent) -> str:
         seal = AuditSeal.objects.filter(row=row.number).first()
         return seal.hash if seal else "-"
 
-    @admin.display(description="before")
+    @admin.display(description=gettext_lazy("before"))
     def shown_before(self, row: AuditEvent) -> SafeString:
         return _block(row.before)
 
-    @admin.display(description="after")
+    @admin.display(description=gettext_lazy("after"))
     def shown_after(self, row: AuditEvent) -> SafeString:
         return _block(row.after)
 
@@ -206,8 +208,9 @@ def _person(email: str | None, pseudonym: str, *, is_staff: bool) -> str:
     if email:
         return email
     if is_staff:
-        return "Support"
-    return f"not a member ({pseudonym[:SHORT]})" if pseudonym else "-"
+        return _("Support")
+    told = _("not a member (%(pseudonym)s)") % {"pseudonym": pseudonym[:SHORT]}
+    return told if pseudonym else "-"
 
 
 def _block(values: Any) -> SafeString:

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
+from django.utils.functional import Promise
 
 from accounts.models import Membership, User
 from accounts.reach import person_of
@@ -34,7 +35,7 @@ class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generics at
     show_facets = admin.ShowFacets.NEVER  # a count for each choice is a query for each
     # Conditions that a URL may name; stock admins take any column, hashes and nonces included.
     lookups: frozenset[str] = frozenset()
-    list_title = ""  # Django's own would tell to "select a user to view"
+    list_title: str | Promise = ""  # Django's own would tell to "select a user to view"
 
     def owned(self, rows: QuerySet[Any], person: User) -> QuerySet[Any]:
         """Return those of ``rows`` that belong to the accounts of ``person``: none, unless said."""

@@ -12,10 +12,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from django.utils import translation
 
 from accounts import audit, exports, keys
 from accounts.audit import Entry, Event
-from accounts.audit_words import words_of
+from accounts.audit_words import plain_words_of
 from accounts.models import Account, AuditEvent, AuditSeal, User
 
 CHUNK = 300
@@ -84,6 +85,7 @@ def _seals(rows: list[AuditEvent]) -> dict[int, AuditSeal]:
     return {seal.row: seal for seal in found}
 
 
+@translation.override(None)  # a file is the same for all readers
 def _row(row: Any, export: Export, seal: AuditSeal | None) -> list[Any]:
     values = [row.before, row.after]
     if export.form == "csv":
@@ -94,7 +96,7 @@ def _row(row: Any, export: Export, seal: AuditSeal | None) -> list[Any]:
         row.number,
         row.at.astimezone(UTC),
         row.event,
-        words_of(row.event),
+        plain_words_of(row.event),
         export.namer.who(row),
         export.namer.whom(row),
         export.namer.account_name(row),

@@ -12,6 +12,8 @@ from django.contrib.auth.password_validation import (
     password_validators_help_text_html,
     validate_password,
 )
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import words
 from accounts.emails import canonical_email
@@ -53,11 +55,11 @@ class WordsField(forms.CharField):
 
 class LoginForm(forms.Form):
     email = EmailField(
-        label="Email address",
+        label=gettext_lazy("Email address"),
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
     password = forms.CharField(
-        label="Password",
+        label=gettext_lazy("Password"),
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
@@ -67,9 +69,9 @@ class LoginForm(forms.Form):
 
 class InviteForm(forms.Form):
     email = EmailField(
-        label="Email address", widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=gettext_lazy("Email address"), widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
-    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.MEMBER)
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role.choices, initial=Role.MEMBER)
 
     def __init__(self, *args: Any, may_make_owner: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,15 +102,15 @@ def _zones(*names: str) -> list[tuple[str, str]]:
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     name = NameField(
-        label="Name",
+        label=gettext_lazy("Name"),
         required=False,
         max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    language = forms.ChoiceField(label="Language", choices=settings.LANGUAGES)
+    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
     time_zone = forms.ChoiceField(
-        label="Time zone",
-        help_text="Mails and pages tell times in it.",
+        label=gettext_lazy("Time zone"),
+        help_text=gettext_lazy("Mails and pages tell times in it."),
         choices=_zones(*places()),
         widget=LongSelect,
     )
@@ -130,10 +132,14 @@ class EmailChangeForm(forms.Form):
     EVERYWHERE = "all"
 
     email = EmailField(
-        label="New email address", widget=forms.EmailInput(attrs={"autocomplete": "email"})
+        label=gettext_lazy("New email address"),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
     scope = forms.ChoiceField(
-        label="What is it for?", required=False, widget=forms.RadioSelect, initial=EVERYWHERE
+        label=gettext_lazy("What is it for?"),
+        required=False,
+        widget=forms.RadioSelect,
+        initial=EVERYWHERE,
     )
 
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
@@ -143,9 +149,9 @@ class EmailChangeForm(forms.Form):
         if len(self.memberships) < SEVERAL:
             del self.fields["scope"]
             return
-        choices = [(self.EVERYWHERE, "Change my address everywhere")]
+        choices = [(self.EVERYWHERE, _("Change my address everywhere"))]
         choices += [
-            (slug, f"Move only my place in {membership.account} to it")
+            (slug, _("Move only my place in %(account)s to it") % {"account": membership.account})
             for slug, membership in self.memberships.items()
         ]
         self.fields["scope"].choices = choices  # type: ignore[attr-defined]
@@ -177,12 +183,12 @@ class NewPersonForm(forms.Form):
     """Who comes by an invitation and has no sign-in yet."""
 
     name = NameField(
-        label="Your name",
+        label=gettext_lazy("Your name"),
         max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True}),
     )
     password = forms.CharField(
-        label="Choose a password",
+        label=gettext_lazy("Choose a password"),
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
@@ -206,7 +212,7 @@ class NewPersonForm(forms.Form):
 
 class ResetForm(forms.Form):
     email = EmailField(
-        label="Email address",
+        label=gettext_lazy("Email address"),
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
 

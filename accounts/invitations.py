@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts import audit, keys, letters, mail
 from accounts.audit import Event
@@ -25,10 +26,11 @@ class InvitationsUsedUp(NotInvitable):
     """The account has sent its invitations of a day; more may go out at ``retry_at``."""
 
     def __init__(self, allowed: int, retry_at: datetime) -> None:
-        super().__init__(
-            f"This account has sent all {allowed} invitations of a day. Those are good; the next"
+        told = _(
+            "This account has sent all %(allowed)d invitations of a day. Those are good; the next"
             " can be sent when one of them is a day old."
         )
+        super().__init__(told % {"allowed": allowed})
         self.retry_at = retry_at
 
 
@@ -60,7 +62,7 @@ def invite(*, account: Account, email: str, role: str, actor: User, now: datetim
     email = canonical_email(email)
     Account.objects.select_for_update().get(pk=account.pk)
     if Membership.objects.filter(account=account, user__email=email).exists():
-        raise NotInvitable("This person is already a member.")
+        raise NotInvitable(_("This person is already a member."))
     _check_limit(account, now=now)
     Invitation.objects.open().filter(account=account, email=email).update(revoked_at=now)
     invitation = Invitation(

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit, mail
 from accounts.audit import Event
@@ -13,10 +14,11 @@ class LastOwner(Exception):
     """The change would leave the account without an active owner."""
 
     def __init__(self, account: Account) -> None:
-        super().__init__(
-            f"{account.name} needs an owner. Make somebody else an owner first; "
-            "then you can try this again."
+        told = _(
+            "%(account)s needs an owner. Make somebody else an owner first; then you can try this"
+            " again."
         )
+        super().__init__(told % {"account": account.name})
         self.account = account
 
 
@@ -142,9 +144,9 @@ def _tell_of_role(membership: Membership, role: str, actor: User, *, now: dateti
 def _check_rank(actor: User, membership: Membership, *, role: str = "") -> None:
     acting = Membership.objects.managers().filter(account=membership.account_id, user=actor).first()
     if acting is None and not actor.is_bound_staff:
-        raise NotAllowed("Only owners and admins manage members.")
+        raise NotAllowed(_("Only owners and admins manage members."))
     touches_owner = Role.OWNER in {membership.role, role}
     # Who is an admin here acts as one, staff of the site or not: nobody makes themselves an owner.
     may_touch_owner = acting.is_owner if acting else actor.is_bound_staff
     if touches_owner and not may_touch_owner:
-        raise NotAllowed("Only an owner can change who owns the account.")
+        raise NotAllowed(_("Only an owner can change who owns the account."))

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 from accounts.emails import canonical_email, domain_of
 from accounts.identities import (
@@ -94,12 +95,12 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person: one sign-in, one email address, any number of accounts."""
 
-    email = models.EmailField("email address", unique=True)
+    email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=10, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
-    is_active = models.BooleanField("can sign in", default=True)
-    is_staff = models.BooleanField("support staff", default=False)
+    is_active = models.BooleanField(_("can sign in"), default=True)
+    is_staff = models.BooleanField(_("support staff"), default=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
 
     stamp = models.CharField(
@@ -159,8 +160,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["email"]
-        verbose_name = "person"
-        verbose_name_plural = "people"
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -190,15 +191,15 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Plan(models.TextChoices):
-    FREE = "free", "Free"
-    TEAM = "team", "Team"
-    ENTERPRISE = "enterprise", "Enterprise"
+    FREE = "free", _("Free")
+    TEAM = "team", _("Team")
+    ENTERPRISE = "enterprise", _("Enterprise")
 
 
 class Role(models.TextChoices):
-    OWNER = "owner", "Owner"
-    ADMIN = "admin", "Admin"
-    MEMBER = "member", "Member"
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Admin")
+    MEMBER = "member", _("Member")
 
 
 class Account(models.Model):

@@ -6,6 +6,7 @@ The membership's row moves: role and day of joining stay, and with them its dead
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit, keys, mail, passwords
 from accounts.audit import Event
@@ -27,14 +28,14 @@ def move(*, user: User, membership_id: int, email: str, now: datetime) -> Member
     memberships = Membership.objects.select_for_update(of=("self",)).select_related("account")
     membership = memberships.filter(pk=membership_id, user=user).first()
     if membership is None:
-        raise NotMovable("You are no longer in this account.")
+        raise NotMovable(_("You are no longer in this account."))
     target = _sign_in_of(email, like=user, now=now)
     membership.user = target
     try:
         with transaction.atomic():
             membership.save(update_fields=["user"])
     except IntegrityError:
-        raise NotMovable("That address is in this account already.") from None
+        raise NotMovable(_("That address is in this account already.")) from None
     _tell(membership, user, target, now=now)
     audit.record(
         Event.MEMBERSHIP_MOVED,
@@ -52,7 +53,7 @@ def _sign_in_of(email: str, *, like: User, now: datetime) -> User:
     """Return the sign-in of ``email``; a new one gets a mail to choose its password."""
     known = User.objects.filter(email=email).first()
     if known is not None and not known.is_active:
-        raise NotMovable("This address can't be used.")
+        raise NotMovable(_("This address can't be used."))
     if known is not None:
         return known
     made = User.objects.create_user(

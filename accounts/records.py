@@ -9,23 +9,24 @@ from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 
 class EndReason(models.TextChoices):
     """Why a session ended; shown at sign-in, and the audit's word for it."""
 
-    DEADLINE = "deadline", "the time to set up two-factor authentication was over"
-    PASS_ENDED = "pass_ended", "the pass had ended"
-    PASS_REVOKED = "pass_revoked", "the pass was revoked"
-    CODE_NEEDED = "code_needed", "a code was needed"
-    SET_UP = "set_up", "two-factor authentication was set up in another browser"
-    FACTOR_CHANGED = "factor_changed", "two-factor authentication was changed"
-    RESET = "reset", "support reset two-factor authentication"
-    PASSWORD = "password", "the password was changed"
-    ADDRESS = "address", "the email address was changed"
-    EVERYWHERE = "everywhere", "of a sign-out everywhere"
-    IDLE = "idle", "nothing had happened for a while"
-    EXPIRED = "expired", "the session had reached its greatest age"
+    DEADLINE = "deadline", _("the time to set up two-factor authentication was over")
+    PASS_ENDED = "pass_ended", _("the pass had ended")
+    PASS_REVOKED = "pass_revoked", _("the pass was revoked")
+    CODE_NEEDED = "code_needed", _("a code was needed")
+    SET_UP = "set_up", _("two-factor authentication was set up in another browser")
+    FACTOR_CHANGED = "factor_changed", _("two-factor authentication was changed")
+    RESET = "reset", _("support reset two-factor authentication")
+    PASSWORD = "password", _("the password was changed")
+    ADDRESS = "address", _("the email address was changed")
+    EVERYWHERE = "everywhere", _("you signed out everywhere")
+    IDLE = "idle", _("nothing had happened for a while")
+    EXPIRED = "expired", _("the session had reached its greatest age")
 
 
 class Session(AbstractBaseSession):
@@ -56,10 +57,10 @@ class Session(AbstractBaseSession):
 
 
 class NoticeState(models.TextChoices):
-    OWED = "owed", "waiting"
-    SENT = "sent", "sent"
-    FAILED = "failed", "failed"
-    DROPPED = "dropped", "no longer needed"
+    OWED = "owed", _("waiting")
+    SENT = "sent", _("sent")
+    FAILED = "failed", _("failed")
+    DROPPED = "dropped", _("no longer needed")
 
 
 class Notice(models.Model):

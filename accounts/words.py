@@ -5,6 +5,8 @@ Called by the forms and the commands. Letters that can't be seen could hide what
 
 from collections.abc import Iterable
 
+from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 JOINERS = "\u200c\u200d"  # not seen, but names in Persian or Hindi are written with them
@@ -28,3 +30,9 @@ def listed(names: Iterable[str]) -> str:
     if not others:
         return last
     return _("%(others)s and %(last)s") % {"others": ", ".join(others), "last": last}
+
+
+def in_english(text: str | Promise) -> str:
+    """Return ``text`` as the audit keeps it, whatever the language of whoever acts."""
+    with translation.override(None):
+        return str(text)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Event
@@ -17,8 +18,10 @@ class PlanNeeded(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "This account requires two-factor authentication, which only the Enterprise plan can. "
-            "Switch the requirement off first; then change the plan."
+            _(
+                "This account requires two-factor authentication, which only the Enterprise plan"
+                " can. Switch the requirement off first; then change the plan."
+            )
         )
 
 

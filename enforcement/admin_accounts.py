@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
@@ -34,7 +36,7 @@ class AccountAdmin(ScopedAdmin):
     list_filter = ("plan",)
     lookups = frozenset({"plan", "plan__exact"})
     search_fields = ("name", "slug")
-    search_help_text = "A name or a short name."
+    search_help_text = gettext_lazy("A name or a short name.")
     FOR_OWNERS = ("name",)
     FOR_SUPPORT = ("name", "plan", "email_domains")
 
@@ -82,7 +84,7 @@ class AccountAdmin(ScopedAdmin):
         return super().get_form(request, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {"title": "Accounts", **(extra_context or {})}
+        context = {"title": _("Accounts"), **(extra_context or {})}
         answer: HttpResponse = super().changelist_view(request, context)
         return answer
 
@@ -132,19 +134,19 @@ class AccountAdmin(ScopedAdmin):
         account: Account = self.found(request, str(object_id))
         return admin_owner.press(request, account, act, now=timezone.now())
 
-    @admin.display(description="created")
+    @admin.display(description=gettext_lazy("created"))
     def created(self, account: Account) -> str:
         return told_at(account.created_at)
 
-    @admin.display(description="email domains")
+    @admin.display(description=gettext_lazy("email domains"))
     def domains(self, account: Account) -> str:
-        return ", ".join(account.email_domains) or "any"
+        return ", ".join(account.email_domains) or _("any")
 
-    @admin.display(description="two-factor authentication", ordering="open_deadline")
+    @admin.display(description=gettext_lazy("two-factor authentication"), ordering="open_deadline")
     def requirement(self, account: Any) -> SafeString:
         deadline = account.open_deadline
         if deadline is None:
-            return format_html('<span class="tag">{}</span>', "not required")
+            return format_html('<span class="tag">{}</span>', _("not required"))
         if deadline <= timezone.now():
-            return format_html('<span class="tag tag--good">{}</span>', "required")
-        return format_html('<span class="tag tag--warning">{}</span>', "deadline ahead")
+            return format_html('<span class="tag tag--good">{}</span>', _("required"))
+        return format_html('<span class="tag tag--warning">{}</span>', _("deadline ahead"))

@@ -13,11 +13,15 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.admin_scope import is_support
 from accounts.models import User
 from accounts.purposes import Fresh
 from accounts.reach import person_of
+from accounts.words import in_english
 from enforcement import (
     admin_proof,
     approvals,
@@ -59,9 +63,9 @@ def _is_superuser(viewer: User, person: User) -> bool:
 class Kind:
     """One thing to do: its words, its form, who is asked for what, and the use case."""
 
-    title: str
-    button: str
-    done: str
+    title: str | Promise
+    button: str | Promise
+    done: str | Promise
     do: Do
     check: Check  # what the page asks before it shows a form
     form: type[forms.Form] = ConfirmForm
@@ -70,14 +74,16 @@ class Kind:
     is_open_to: Callable[[User, User], bool] = _is_support
 
 
-WAITS = "It waits for a second of support, who has an hour to approve it. Nothing changed so far."
+WAITS = gettext_lazy(
+    "It waits for a second of support, who has an hour to approve it. Nothing changed so far."
+)
 
 
 def _grant(person: User, viewer: User, given: dict[str, Any], now: datetime) -> str | None:
     made = approvals.grant_or_ask(
         user=person, actor=viewer, reason=given["reason"], ticket=given["ticket"], now=now
     )
-    return WAITS if isinstance(made, Approval) else None
+    return str(WAITS) if isinstance(made, Approval) else None
 
 
 def _check_grant(person: User, viewer: User, now: datetime) -> None:
@@ -90,12 +96,12 @@ def _revoke(person: User, viewer: User, given: dict[str, Any], now: datetime) ->
 
 def _check_revoke(person: User, viewer: User, now: datetime) -> None:
     if passes.open_pass(person) is None:
-        raise NotGrantable("There is no pass to revoke.")
+        raise NotGrantable(_("There is no pass to revoke."))
 
 
 def _reset(person: User, viewer: User, given: dict[str, Any], now: datetime) -> str | None:
     asked = approvals.reset_or_ask(user=person, actor=viewer, reason=given["reason"], now=now)
-    return WAITS if asked else None
+    return str(WAITS) if asked else None
 
 
 def _check_reset(person: User, viewer: User, now: datetime) -> None:
@@ -144,18 +150,18 @@ def _check_handle(person: User, viewer: User, now: datetime) -> None:
 
 KINDS = {
     "pass": Kind(
-        title="Grant a pass",
-        button="Grant the pass",
-        done="{person} can sign in with the password alone until {until}.",
+        title=gettext_lazy("Grant a pass"),
+        button=gettext_lazy("Grant the pass"),
+        done=gettext_lazy("{person} can sign in with the password alone until {until}."),
         do=_grant,
         check=_check_grant,
         form=GrantForm,
         is_open_to=passes.may_help,
     ),
     "pass_revoke": Kind(
-        title="Revoke the pass",
-        button="Revoke the pass",
-        done="The pass of {person} has ended.",
+        title=gettext_lazy("Revoke the pass"),
+        button=gettext_lazy("Revoke the pass"),
+        done=gettext_lazy("The pass of {person} has ended."),
         do=_revoke,
         check=_check_revoke,
         fresh=None,  # stopping a pass must be quick, and does no harm
@@ -163,26 +169,26 @@ KINDS = {
         is_danger=True,
     ),
     "reset": Kind(
-        title="Reset two-factor authentication",
-        button="Reset it",
-        done="{person} has no device and no backup codes any more.",
+        title=gettext_lazy("Reset two-factor authentication"),
+        button=gettext_lazy("Reset it"),
+        done=gettext_lazy("{person} has no device and no backup codes any more."),
         do=_reset,
         check=_check_reset,
         form=ReasonForm,
         is_danger=True,
     ),
     "approve": Kind(
-        title="Approve",
-        button="Approve it",
-        done="Approved, and done, for {person}.",
+        title=gettext_lazy("Approve"),
+        button=gettext_lazy("Approve it"),
+        done=gettext_lazy("Approved, and done, for {person}."),
         do=_approve,
         check=_check_approve,
         form=ApproveForm,
     ),
     "decline": Kind(
-        title="Decline",
-        button="Decline it",
-        done="Declined. Nothing was changed for {person}.",
+        title=gettext_lazy("Decline"),
+        button=gettext_lazy("Decline it"),
+        done=gettext_lazy("Declined. Nothing was changed for {person}."),
         do=_decline,
         check=_check_decline,
         form=DeclineForm,
@@ -190,41 +196,43 @@ KINDS = {
         is_danger=True,
     ),
     "sign_out": Kind(
-        title="Sign out everywhere",
-        button="Sign out everywhere",
-        done="{person} is signed out everywhere.",
+        title=gettext_lazy("Sign out everywhere"),
+        button=gettext_lazy("Sign out everywhere"),
+        done=gettext_lazy("{person} is signed out everywhere."),
         do=_sign_out,
         check=_check_handle,
         is_danger=True,
     ),
     "address": Kind(
-        title="Change the address",
-        button="Change the address",
-        done="The address of {person} is changed. Both addresses and the owners are told.",
+        title=gettext_lazy("Change the address"),
+        button=gettext_lazy("Change the address"),
+        done=gettext_lazy(
+            "The address of {person} is changed. Both addresses and the owners are told."
+        ),
         do=_change_address,
         check=_check_handle,
         form=AddressForm,
         is_danger=True,
     ),
     "deactivate": Kind(
-        title="Deactivate",
-        button="Deactivate",
-        done="{person} can no longer sign in.",
+        title=gettext_lazy("Deactivate"),
+        button=gettext_lazy("Deactivate"),
+        done=gettext_lazy("{person} can no longer sign in."),
         do=_deactivate,
         check=_check_handle,
         is_danger=True,
     ),
     "reactivate": Kind(
-        title="Reactivate",
-        button="Reactivate",
-        done="{person} can sign in again.",
+        title=gettext_lazy("Reactivate"),
+        button=gettext_lazy("Reactivate"),
+        done=gettext_lazy("{person} can sign in again."),
         do=_reactivate,
         check=_check_handle,
     ),
     "staff": Kind(
-        title="Change who is staff",
-        button="Save",
-        done="Saved for {person}.",
+        title=gettext_lazy("Change who is staff"),
+        button=gettext_lazy("Save"),
+        done=gettext_lazy("Saved for {person}."),
         do=_change_staff,
         check=_check_handle,
         form=StaffForm,
@@ -254,9 +262,11 @@ def page(
     if request.method == "POST" and form.is_valid():
         refused, said = _refusal(lambda: kind.do(person, viewer, form.cleaned_data, now))
         if not refused:
-            messages.success(request, said or kind.done.format(**words))
+            messages.success(request, said or str(kind.done).format(**words))
             return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
-        support.note_refusal(user=person, actor=viewer, tried=name, why=refused, now=now)
+        support.note_refusal(
+            user=person, actor=viewer, tried=name, why=in_english(refused), now=now
+        )
     return TemplateResponse(
         request,
         TEMPLATE,
@@ -281,7 +291,7 @@ def _not_open(
 ) -> HttpResponse:
     """An owner may look at this member, and not do that: no such page. A try is written down."""
     if request.method == "POST":
-        why = "not support" if not is_support(request) else "not a superuser"
+        why = _("not support") if not is_support(request) else _("not a superuser")
         support.note_refusal(user=person, actor=viewer, tried=name, why=why, now=now)
     raise Http404
 
@@ -294,9 +304,9 @@ def _initial(person: User, waiting: Approval | None) -> dict[str, Any]:
     }
 
 
-def _refusal(call: Callable[[], str | None]) -> tuple[str, str | None]:
+def _refusal(call: Callable[[], str | None]) -> tuple[str | Promise, str | None]:
     """Return the reason for which ``call`` refuses, empty when it went well; and its answer."""
     try:
         return "", call()
     except (NotGrantable, NotAllowed) as error:
-        return str(error), None
+        return error.args[0], None

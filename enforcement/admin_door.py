@@ -18,6 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
@@ -38,8 +39,8 @@ DROPPED = {"autocomplete", "view_on_site"}
 
 
 class GatehouseAdminSite(AdminSite):
-    site_header = site_title = "Gatehouse admin"
-    index_title = "Desk"
+    site_header = site_title = _("Gatehouse admin")
+    index_title = _("Desk")
     index_template = "enforcement/admin/desk.html"
     enable_nav_sidebar = False
 

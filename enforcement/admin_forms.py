@@ -5,6 +5,8 @@ from typing import Any
 
 from django import forms
 from django.core.validators import DomainNameValidator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.forms import EmailField, NameField, WordsField
 from accounts.models import Account, User
@@ -31,7 +33,7 @@ class DomainsField(forms.CharField):
     def validate(self, value: Any) -> None:
         super().validate(value)
         for domain in value:
-            DomainNameValidator(message="“%(value)s” is no domain.")(domain)
+            DomainNameValidator(message=_("“%(value)s” is no domain."))(domain)
 
     def run_validators(self, value: Any) -> None:
         """Each domain was checked by itself."""
@@ -50,9 +52,11 @@ class OwnersAccountForm(forms.ModelForm):  # type: ignore[type-arg]  # no generi
 
 class AccountForm(OwnersAccountForm):
     email_domains = DomainsField(
-        label="Email domains",
+        label=gettext_lazy("Email domains"),
         required=False,
-        help_text="Domains of the account's work addresses, one a line; none: any address is one.",
+        help_text=gettext_lazy(
+            "Domains of the account's work addresses, one a line; none: any address is one."
+        ),
     )
 
     class Meta(OwnersAccountForm.Meta):
@@ -72,9 +76,9 @@ class AccountForm(OwnersAccountForm):
         return plan
 
 
-def reason_field(*, required: bool = True, help_text: str = "") -> WordsField:
+def reason_field(*, required: bool = True, help_text: Any = "") -> WordsField:
     return WordsField(
-        label="Reason",
+        label=_("Reason"),
         required=required,
         max_length=REASON_LENGTH,
         help_text=help_text,
@@ -95,7 +99,9 @@ class SwitchForm(forms.Form):
         self.now = now
         if needs_reason:
             self.fields["reason"] = reason_field(
-                help_text="Which owner asked for it, and how you know. The owners get to read it."
+                help_text=_(
+                    "Which owner asked for it, and how you know. The owners get to read it."
+                )
             )
 
     def clean_preview_at(self) -> datetime:
@@ -107,8 +113,10 @@ class SwitchForm(forms.Form):
             is_recent = False
         if not is_recent:
             raise PreviewTooOld(
-                "This page was more than ten minutes old, so nothing was changed. "
-                "Look at it again as it is now; then confirm."
+                _(
+                    "This page was more than ten minutes old, so nothing was changed. "
+                    "Look at it again as it is now; then confirm."
+                )
             )
         return at
 
@@ -119,13 +127,17 @@ class SwitchForm(forms.Form):
 
 class ReasonForm(forms.Form):
     reason = reason_field(
-        help_text="How you know that it is this person who asks. The person gets to read it."
+        help_text=gettext_lazy(
+            "How you know that it is this person who asks. The person gets to read it."
+        )
     )
 
 
 class GrantForm(ReasonForm):
     ticket = NameField(
-        required=False, max_length=TICKET_LENGTH, help_text="Number of the case, if there is one."
+        required=False,
+        max_length=TICKET_LENGTH,
+        help_text=gettext_lazy("Number of the case, if there is one."),
     )
 
 
@@ -135,7 +147,8 @@ class ConfirmForm(forms.Form):
 
 class AddressForm(ReasonForm):
     email = EmailField(
-        label="New email address", widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=gettext_lazy("New email address"),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     field_order = ("email", "reason")
 
@@ -147,31 +160,33 @@ class ApproveForm(forms.Form):
 
 
 class DeclineForm(ApproveForm):
-    reason = reason_field(help_text="It stands in the audit. Tell whoever asked yourself.")
+    reason = reason_field(
+        help_text=gettext_lazy("It stands in the audit. Tell whoever asked yourself.")
+    )
 
 
 class StaffForm(forms.Form):
-    is_staff = forms.BooleanField(label="Support staff", required=False)
+    is_staff = forms.BooleanField(label=gettext_lazy("Support staff"), required=False)
     is_superuser = forms.BooleanField(
-        label="Superuser",
+        label=gettext_lazy("Superuser"),
         required=False,
-        help_text="May also help staff, add people and decide who is staff.",
+        help_text=gettext_lazy("May also help staff, add people and decide who is staff."),
     )
 
 
 class PersonForm(forms.Form):
     email = EmailField(
-        label="Email address", widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=gettext_lazy("Email address"), widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
     name = NameField(
         required=False,
         max_length=User._meta.get_field("name").max_length,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    is_staff = forms.BooleanField(label="Support staff", required=False)
+    is_staff = forms.BooleanField(label=gettext_lazy("Support staff"), required=False)
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
         if User.objects.filter(email=email).exists():
-            raise forms.ValidationError("There is a sign-in with this address.")
+            raise forms.ValidationError(_("There is a sign-in with this address."))
         return email

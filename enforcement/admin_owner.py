@@ -13,6 +13,8 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts import audit, exports, keys
 from accounts.audit import Event
@@ -58,30 +60,37 @@ def remind(request: HttpRequest, account: Account, now: datetime) -> HttpRespons
     except reminding.TooSoon as error:
         asked = overview.told_to(person_of(request), error.asked_at)
         again = overview.told_to(person_of(request), error.again_at)
-        messages.warning(
-            request,
-            f"Nobody was mailed: the last reminder went out {asked}. The next can go out {again}.",
+        told = _(
+            "Nobody was mailed: the last reminder went out %(asked)s."
+            " The next can go out %(again)s."
         )
+        messages.warning(request, told % {"asked": asked, "again": again})
     except reminding.NotNow as error:
         messages.info(request, str(error))
     else:
-        messages.success(request, f"{_members(number)} who must act: a reminder is on its way.")
+        told = ngettext(
+            "One member who must act: a reminder is on its way.",
+            "%(number)d members who must act: a reminder is on its way.",
+            number,
+        )
+        messages.success(request, told % {"number": number})
     return _returned(request, account)
 
 
 def advise(request: HttpRequest, account: Account, now: datetime) -> HttpResponse:
     number = advice.advise(account=account, actor=person_of(request), now=now)
     if number:
-        messages.success(request, f"The advice is on its way to {_members(number)}.")
+        told = ngettext(
+            "The advice is on its way to one member.",
+            "The advice is on its way to %(number)d members.",
+            number,
+        )
+        messages.success(request, told % {"number": number})
     else:
         messages.info(
-            request, "Nobody was mailed: everybody concerned had the advice within a day."
+            request, _("Nobody was mailed: everybody concerned had the advice within a day.")
         )
     return _returned(request, account)
-
-
-def _members(number: int) -> str:
-    return "One member" if number == 1 else f"{number} members"
 
 
 def send_again(pk: int) -> Act:
@@ -95,7 +104,8 @@ def send_again(pk: int) -> Act:
         except mail_trouble.NotFailed as error:
             messages.info(request, str(error))
         else:
-            messages.success(request, f"The mail to {sent.recipient} is on its way again.")
+            told = _("The mail to %(address)s is on its way again.")
+            messages.success(request, told % {"address": sent.recipient})
         return _returned(request, account)
 
     return act

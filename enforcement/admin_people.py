@@ -15,6 +15,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
 from accounts.models import User
@@ -27,18 +29,20 @@ from enforcement.standing import facts_of, people_with_facts, standing_of
 
 # Of the person alone: whether some account requires it is not every owner's to know.
 TAGS = {
-    Outcome.READY: ("good", "2FA is on"),
-    Outcome.EXEMPT: ("good", "Single sign-on"),
-    Outcome.ON_PASS: ("warning", "On a pass"),
-    Outcome.MUST_ACT: ("plain", "Not set up"),
+    Outcome.READY: ("good", gettext_lazy("2FA is on")),
+    Outcome.EXEMPT: ("good", gettext_lazy("Single sign-on")),
+    Outcome.ON_PASS: ("warning", gettext_lazy("On a pass")),
+    Outcome.MUST_ACT: ("plain", gettext_lazy("Not set up")),
 }
 
 
 class UserAdmin(ScopedAdmin):
-    list_title = "People"
+    list_title = gettext_lazy("People")
     list_display = ("email", "name", "state", "is_active", "is_staff")
     search_fields = ("email", "name")
-    search_help_text = "A name, an email address or, for support, an account; or a part of one."
+    search_help_text = gettext_lazy(
+        "A name, an email address or, for support, an account; or a part of one."
+    )
     lookups = frozenset({"is_staff__exact", "is_active__exact", "is_superuser__exact"})
     list_per_page = 50
 
@@ -112,15 +116,18 @@ class UserAdmin(ScopedAdmin):
         form = PersonForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             user = support.add_person(**form.cleaned_data, actor=person_of(request), now=now)
-            messages.success(request, f"{user.email} gets a mail to choose a password by.")
+            messages.success(
+                request,
+                _("%(address)s gets a mail to choose a password by.") % {"address": user.email},
+            )
             return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
-        context = {**self._context(request), "title": "Add a person", "form": form}
+        context = {**self._context(request), "title": _("Add a person"), "form": form}
         return TemplateResponse(request, "enforcement/admin/person_add.html", context)
 
     def _context(self, request: HttpRequest) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts}
 
-    @admin.display(description="two-factor authentication")
+    @admin.display(description=gettext_lazy("two-factor authentication"))
     def state(self, person: User) -> SafeString:
         standing = standing_of(person, facts_of(person))
         outcome = outcome_of(standing, now=timezone.now())

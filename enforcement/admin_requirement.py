@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.models import Account
 from accounts.reach import person_of
@@ -55,19 +56,22 @@ def _switched(
     if done.is_new:
         messages.success(request, _done(request, account, done, is_on=is_on))
     else:
-        state = "on" if is_on else "off"
-        messages.info(request, f"The requirement was {state} already; nothing was changed.")
+        was_on = _("The requirement was on already; nothing was changed.")
+        was_off = _("The requirement was off already; nothing was changed.")
+        messages.info(request, was_on if is_on else was_off)
     return HttpResponseRedirect(reverse("admin:accounts_account_change", args=[account.pk]))
 
 
 def _done(request: HttpRequest, account: Account, done: switching.Switched, *, is_on: bool) -> str:
     if not is_on or done.policy is None:
-        return f"{account} no longer requires two-factor authentication."
+        told = _("%(account)s no longer requires two-factor authentication.")
+        return told % {"account": account}
     until = overview.told_to(person_of(request), done.policy.deadline)
-    return (
-        f"{account} requires two-factor authentication. The members are mailed, and have until "
-        f"{until}."
+    told = _(
+        "%(account)s requires two-factor authentication. The members are mailed, and have until"
+        " %(until)s."
     )
+    return told % {"account": account, "until": until}
 
 
 def _shown(
@@ -87,7 +91,7 @@ def _shown(
         TEMPLATE,
         {
             **context,
-            "title": "Requirement",
+            "title": _("Requirement"),
             "account": account,
             "policy": policy,
             "preview": overview.preview(account, viewer=person, now=now),

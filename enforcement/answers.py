@@ -4,6 +4,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts import signin
 from accounts.models import EndReason
@@ -13,8 +15,8 @@ CODES = {
     EndReason.PASS_ENDED: "signed_out_pass_ended",
     EndReason.CODE_NEEDED: "code_required",
 }
-SIGN_IN_REQUIRED = ("sign_in_required", "Sign in first.")
-REAUTHENTICATION = ("reauthentication_required", "Confirm that it is you first.")
+SIGN_IN_REQUIRED = ("sign_in_required", _("Sign in first."))
+REAUTHENTICATION = ("reauthentication_required", _("Confirm that it is you first."))
 
 
 def is_page(request: HttpRequest) -> bool:
@@ -52,10 +54,9 @@ def to_sign_in(request: HttpRequest, *, ended: EndReason | None) -> HttpResponse
     """Refuse: send a page to sign-in, tell a background request why."""
     if ended is None:
         code, detail = SIGN_IN_REQUIRED
-    else:
-        code = CODES.get(ended, "signed_out")
-        detail = f"You were signed out because {ended.label}."
-    return refuse(request, reverse("login"), code=code, detail=detail)
+        return refuse(request, reverse("login"), code=code, detail=detail)
+    told = _("You were signed out: %(why)s.") % {"why": ended.label}
+    return refuse(request, reverse("login"), code=CODES.get(ended, "signed_out"), detail=told)
 
 
 def to_reauthentication(request: HttpRequest) -> HttpResponse:
@@ -63,10 +64,10 @@ def to_reauthentication(request: HttpRequest) -> HttpResponse:
     return refuse(request, reverse("reauthenticate"), code=code, detail=detail)
 
 
-def refuse(request: HttpRequest, path: str, *, code: str, detail: str) -> HttpResponse:
+def refuse(request: HttpRequest, path: str, *, code: str, detail: str | Promise) -> HttpResponse:
     url = f"{path}?{urlencode({'next': next_of(request)})}"
     if is_page(request):
         return HttpResponseRedirect(url)
-    response = JsonResponse({"code": code, "detail": detail, "url": url}, status=401)
+    response = JsonResponse({"code": code, "detail": str(detail), "url": url}, status=401)
     response["Cache-Control"] = "no-store"
     return response

@@ -7,6 +7,9 @@ granting does, so that of two approvals at once the second finds nothing left to
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.audit import Event
@@ -53,7 +56,7 @@ def _ask(
     user = _locked(user)
     _close_dead(user, now=now)
     if Approval.objects.filter(user=user, closed_at=None).exists():
-        raise NotGrantable("For this person something waits for a second approver already.")
+        raise NotGrantable(_("For this person something waits for a second approver already."))
     asked = Approval.objects.create(
         user=user,
         what=what,
@@ -81,14 +84,15 @@ def open_approval(user: User, *, now: datetime) -> Approval | None:
     return found.select_related("asked_by", "user").first()
 
 
-def why_dead(waiting: Approval, *, now: datetime) -> str:
+def why_dead(waiting: Approval, *, now: datetime) -> str | Promise:
     """Return why whoever asked may not do it any more; empty where that still may."""
     if waiting.asked_by is None:
-        return "Whoever asked for it has no sign-in any more."
+        return _("Whoever asked for it has no sign-in any more.")
     try:
         _check_asked(waiting, waiting.asked_by, now=now)
     except (NotGrantable, NotAllowed) as error:
-        return f"Whoever asked for it could not do it any more: {error}"
+        told = _("Whoever asked for it could not do it any more: {why}")
+        return format_lazy(told, why=error.args[0])
     return ""
 
 
@@ -105,10 +109,10 @@ def check_approver(*, user: User, actor: User, now: datetime) -> Approval:
     """
     waiting = open_approval(user, now=now)
     if waiting is None:
-        raise NotAllowed("Nothing waits for approval: it was decided, or is over an hour old.")
+        raise NotAllowed(_("Nothing waits for approval: it was decided, or is over an hour old."))
     support.check_may_handle(user=user, actor=actor)
     if waiting.asked_by_id == actor.pk:
-        raise NotAllowed("Whoever asked for it can't approve it: a second one has to look.")
+        raise NotAllowed(_("Whoever asked for it can't approve it: a second one has to look."))
     dead = why_dead(waiting, now=now)
     if dead:
         raise NotAllowed(dead)
@@ -152,10 +156,10 @@ def check_decliner(*, user: User, actor: User, now: datetime) -> Approval:
     :raises NotAllowed: for whoever is not support, and where nothing waits.
     """
     if not actor.is_active or not actor.is_bound_staff or actor.pk == user.pk:
-        raise NotAllowed("Only support staff can do this, and for others.")
+        raise NotAllowed(_("Only support staff can do this, and for others."))
     waiting = open_approval(user, now=now)
     if waiting is None:
-        raise NotAllowed("Nothing waits for approval: it was decided, or is over an hour old.")
+        raise NotAllowed(_("Nothing waits for approval: it was decided, or is over an hour old."))
     return waiting
 
 
@@ -166,7 +170,7 @@ def decline(*, user: User, number: int, reason: str, actor: User, now: datetime)
     :raises NotAllowed: for whoever may not, and for what is decided, too old or not what was read.
     """
     if not reason.strip():
-        raise NotAllowed("Give a reason.")
+        raise NotAllowed(_("Give a reason."))
     user = _locked(user)
     waiting = check_decliner(user=user, actor=actor, now=now)
     _check_read(waiting, number)
@@ -178,7 +182,9 @@ def decline(*, user: User, number: int, reason: str, actor: User, now: datetime)
 
 def _check_read(waiting: Approval, number: int) -> None:
     if waiting.pk != number:
-        raise NotAllowed("Another wish has taken the place of the one that you read. Look again.")
+        raise NotAllowed(
+            _("Another wish has taken the place of the one that you read. Look again.")
+        )
 
 
 def _close(waiting: Approval, how: Decision, *, by: User | None, now: datetime) -> None:

@@ -7,6 +7,8 @@ the last 30 days. Asked by every grant, so that no door leads around it.
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Membership, User
 from enforcement.models import Pass
@@ -18,16 +20,16 @@ class ApproverNeeded(Exception):
     """A second of support has to approve this first."""
 
 
-def why_needed(user: User, *, now: datetime) -> str:
+def why_needed(user: User, *, now: datetime) -> str | Promise:
     """Return why two are needed for ``user``; empty where one is enough."""
     if not settings.TWO_FACTOR_PASS_APPROVAL:
         return ""
     if user.is_bound_staff:
-        return "staff of this site"
+        return _("staff of this site")
     if Membership.objects.owners().filter(user=user).exists():
-        return "an owner of an account"
+        return _("an owner of an account")
     if Pass.objects.filter(user=user, granted_at__gt=now - REPEAT_WITHIN).exists():
-        return "somebody who had a pass within the last 30 days"
+        return _("somebody who had a pass within the last 30 days")
     return ""
 
 
@@ -39,4 +41,4 @@ def check(*, user: User, actor: User | None, approver: User | None, now: datetim
     :raises ApproverNeeded: where a second one is missing.
     """
     if actor is not None and approver is None and why_needed(user, now=now):
-        raise ApproverNeeded("A second of support has to approve this.")
+        raise ApproverNeeded(_("A second of support has to approve this."))

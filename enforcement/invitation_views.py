@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -93,7 +94,7 @@ def _join(request: HttpRequest, usable: Invitation, person: User) -> HttpRespons
         return redirect("home")
     request.session.pop("invitation", None)
     request.session.pop("joining", None)
-    messages.success(request, f"Welcome to {usable.account}.")
+    messages.success(request, _("Welcome to %(account)s.") % {"account": usable.account})
     return redirect("account", usable.account.slug)
 
 

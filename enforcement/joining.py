@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import invitations, mail, memberships
 from accounts.emails import canonical_email
@@ -26,15 +27,15 @@ def check_usable(invitation: Invitation | None, *, now: datetime) -> Invitation:
     :raises NotJoinable: if it never was, is used, revoked or expired, or nobody vouches for it.
     """
     if invitation is None:
-        raise NotJoinable("This invitation does not exist. Ask for a new one.")
+        raise NotJoinable(_("This invitation does not exist. Ask for a new one."))
     if invitation.accepted_at is not None:
-        raise NotJoinable("This invitation was already used. Sign in to see your accounts.")
+        raise NotJoinable(_("This invitation was already used. Sign in to see your accounts."))
     if invitation.revoked_at is not None:
-        raise NotJoinable("This invitation was withdrawn. Ask for a new one.")
+        raise NotJoinable(_("This invitation was withdrawn. Ask for a new one."))
     if now >= invitation.expires_at:
-        raise NotJoinable("This invitation has expired. Ask for a new one.")
+        raise NotJoinable(_("This invitation has expired. Ask for a new one."))
     if not invitations.is_vouched_for(invitation):
-        raise NotJoinable("Whoever invited you can no longer invite people. Ask for a new one.")
+        raise NotJoinable(_("Whoever invited you can no longer invite people. Ask for a new one."))
     return invitation
 
 
@@ -55,7 +56,8 @@ def accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
     locked = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
     invitation = check_usable(locked, now=now)
     if canonical_email(user.email) != invitation.email:
-        raise NotJoinable(f"This invitation is for {invitation.email}.")
+        told = _("This invitation is for %(address)s.")
+        raise NotJoinable(told % {"address": invitation.email})
     if must_set_up(user, invitation, now=now):
         raise SetUpFirst
     membership = memberships.add(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from accounts import audit, mail
 from accounts.audit import Event
@@ -60,7 +61,7 @@ def send_again(*, account: Account, pk: int, actor: User, now: datetime) -> Noti
     locked = Notice.objects.select_for_update().exclude(kind__in=private)
     found = locked.get(pk=pk, account_id=account.pk)
     if found.state != Notice.State.FAILED:
-        raise NotFailed("This mail is on its way, or was sent, already.")
+        raise NotFailed(_("This mail is on its way, or was sent, already."))
     found.state, found.due_at, found.tries, found.error = Notice.State.OWED, now, 0, ""
     found.save(update_fields=["state", "due_at", "tries", "error"])
     audit.record(

@@ -9,6 +9,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
 
@@ -104,9 +105,9 @@ class Extension(models.Model):
 class Closing(models.TextChoices):
     """How a pass came to its end."""
 
-    RAN_OUT = "ran_out", "ran out"
-    REVOKED = "revoked", "revoked"
-    SET_UP = "set_up", "set-up completed"
+    RAN_OUT = "ran_out", _("ran out")
+    REVOKED = "revoked", _("revoked")
+    SET_UP = "set_up", _("set-up completed")
 
 
 class Pass(models.Model):
@@ -137,7 +138,7 @@ class Pass(models.Model):
     )
 
     class Meta:
-        verbose_name_plural = "passes"
+        verbose_name_plural = _("passes")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["user"], condition=Q(closed_at=None), name="one_open_pass"
@@ -185,16 +186,16 @@ class PassRequest(models.Model):
 class Help(models.TextChoices):
     """What support can do for a person who can use nothing."""
 
-    PASS = "pass", "pass"
-    RESET = "reset", "reset"
+    PASS = "pass", _("pass")
+    RESET = "reset", _("reset")
 
 
 class Decision(models.TextChoices):
     """What became of what waited for a second approver."""
 
-    APPROVED = "approved", "approved"
-    DECLINED = "declined", "declined"
-    LAPSED = "lapsed", "lapsed"
+    APPROVED = "approved", _("approved")
+    DECLINED = "declined", _("declined")
+    LAPSED = "lapsed", _("lapsed")
 
 
 class Approval(models.Model):

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db import models
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts import letters, mail
 from accounts.models import Account, Notice, User
@@ -19,18 +21,18 @@ from enforcement.report import Row
 from enforcement.roster import Asked, Counts
 
 NAMED = 50  # rows listed by name; the rest is a number and a link
-WORDS = {
-    Outcome.MUST_ACT: "must act",
-    Outcome.ON_PASS: "on a pass",
-    Outcome.READY: "ready",
-    Outcome.EXEMPT: "exempt",
+WORDS: dict[Outcome, str | Promise] = {
+    Outcome.MUST_ACT: _("must act"),
+    Outcome.ON_PASS: _("on a pass"),
+    Outcome.READY: _("ready"),
+    Outcome.EXEMPT: _("exempt"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
     outcome: str
-    words: str
+    words: str | Promise
     number: int
 
 
@@ -68,7 +70,7 @@ class Sample:
     """A mail as it will be sent, and to how many."""
 
     outcome: str
-    title: str
+    title: str | Promise
     number: int
     subject: str
     text: str
@@ -167,9 +169,9 @@ def own_row(account: Account, viewer: User, *, now: datetime) -> Row | None:
 
 
 TITLES = {
-    "requirement_must_act": "To whoever must act",
-    "requirement_ready": "To whoever is ready",
-    "requirement_exempt": "To whoever is exempt through SSO",
+    "requirement_must_act": _("To whoever must act"),
+    "requirement_ready": _("To whoever is ready"),
+    "requirement_exempt": _("To whoever is exempt through SSO"),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, sessions
 from accounts.audit import Event
@@ -19,6 +20,9 @@ from enforcement.decision import Step, decide
 from enforcement.models import Approval, Closing, Decision, Pass, PassRequest
 from enforcement.standing import binding_accounts, standing_for
 from twofactor import devices, enrolment
+
+LONGEST_REASON = Pass._meta.get_field("reason").max_length or 0
+LONGEST_TICKET = Pass._meta.get_field("ticket").max_length or 0
 
 
 class NotGrantable(Exception):
@@ -33,23 +37,23 @@ def check_grantable(*, user: User, actor: User | None, now: datetime) -> None:
     if actor is not None:
         _check_actor(user=user, actor=actor)
     if not user.is_active:
-        raise NotGrantable("This sign-in is deactivated.")
+        raise NotGrantable(_("This sign-in is deactivated."))
     standing = standing_for(user)
     if standing.pass_until is not None and now < standing.pass_until:
-        raise NotGrantable("A pass is already running.")
+        raise NotGrantable(_("A pass is already running."))
     if not standing.has_device and decide(standing, now=now).step is Step.PROCEED:
-        raise NotGrantable("Nothing asks this person for a second factor.")
+        raise NotGrantable(_("Nothing asks this person for a second factor."))
 
 
 def _check_actor(*, user: User, actor: User) -> None:
     if actor.pk == user.pk:
-        raise NotGrantable("Nobody can grant a pass to themselves.")
+        raise NotGrantable(_("Nobody can grant a pass to themselves."))
     if not actor.is_active or not may_help(actor, user):
-        raise NotGrantable("Only support can grant this person a pass.")
+        raise NotGrantable(_("Only support can grant this person a pass."))
     if user.is_bound_staff and not actor.is_superuser:
-        raise NotGrantable("Only a superuser can grant a pass to staff.")
+        raise NotGrantable(_("Only a superuser can grant a pass to staff."))
     if not devices.can_verify(actor):
-        raise NotGrantable("Set up two-factor authentication for yourself first.")
+        raise NotGrantable(_("Set up two-factor authentication for yourself first."))
 
 
 def may_help(actor: User, user: User) -> bool:
@@ -122,10 +126,13 @@ def grant_pass(
 def check_words(reason: str, ticket: str) -> None:
     """Check what goes into the row; the command line has no form that would."""
     if not reason.strip():
-        raise NotGrantable("Give a reason.")
-    for name, given, longest in (("reason", reason, 300), ("ticket", ticket, 60)):
-        if len(given) > longest:
-            raise NotGrantable(f"A {name} has at most {longest} characters.")
+        raise NotGrantable(_("Give a reason."))
+    if len(reason) > LONGEST_REASON:
+        told = _("A reason has at most %(longest)d characters.")
+        raise NotGrantable(told % {"longest": LONGEST_REASON})
+    if len(ticket) > LONGEST_TICKET:
+        told = _("A ticket has at most %(longest)d characters.")
+        raise NotGrantable(told % {"longest": LONGEST_TICKET})
 
 
 def may_revoke(actor: User, user: User) -> bool:
@@ -145,10 +152,10 @@ def revoke_pass(*, user: User, actor: User | None, now: datetime) -> Pass:
     """
     user = _locked(user)
     if actor is not None and not may_revoke(actor, user):
-        raise NotGrantable("This pass is not yours to revoke.")
+        raise NotGrantable(_("This pass is not yours to revoke."))
     active = open_pass(user)
     if active is None:
-        raise NotGrantable("There is no pass to revoke.")
+        raise NotGrantable(_("There is no pass to revoke."))
     if not active.is_running(now=now):
         settle_pass(user=user, now=now)
         return active

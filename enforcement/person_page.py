@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from accounts import letters
 from accounts.admin_scope import owned_accounts
@@ -107,9 +108,15 @@ def _devices(person: User) -> list[Device]:
     found = []
     app, phone = devices.app_of(person), devices.phone_of(person)
     if app is not None:
-        found.append(Device("Authenticator app", "", app.confirmed_at, app.is_blocked))
+        found.append(Device(_("Authenticator app"), "", app.confirmed_at, app.is_blocked))
     if phone is not None:
-        found.append(Device("Text message", f"number ending in {phone.last2}", phone.confirmed_at))
+        found.append(
+            Device(
+                _("Text message"),
+                _("number ending in %(last2)s") % {"last2": phone.last2},
+                phone.confirmed_at,
+            )
+        )
     return found
 
 
@@ -117,27 +124,27 @@ def _actions(person: User, viewer: User, *, now: datetime) -> list[Action]:
     """Return what ``viewer`` may do; what is refused to support is said, with the reason."""
     found = []
     if passes.may_help(viewer, person):
-        found.append(Action("pass", "Grant a pass", _why_no_pass(person, viewer, now=now)))
+        found.append(Action("pass", _("Grant a pass"), _why_no_pass(person, viewer, now=now)))
     if passes.may_revoke(viewer, person) and viewer.pk != person.pk and passes.open_pass(person):
-        found.append(Action("pass_revoke", "Revoke the pass", is_danger=True))
+        found.append(Action("pass_revoke", _("Revoke the pass"), is_danger=True))
     if not viewer.is_bound_staff:
         return found
     if approvals.open_approval(person, now=now):
         not_approved = _why_not_approved(person, viewer, now=now)
-        found.append(Action("approve", "Approve what waits", not_approved))
+        found.append(Action("approve", _("Approve what waits"), not_approved))
         if viewer.pk != person.pk:
-            found.append(Action("decline", "Decline what waits", is_danger=True))
+            found.append(Action("decline", _("Decline what waits"), is_danger=True))
     refused = _why_not_handled(person, viewer)
     reset = refused or _why_no_reset(person, viewer, now=now)
-    found.append(Action("reset", "Reset two-factor authentication", reset, is_danger=True))
-    found.append(Action("sign_out", "Sign out everywhere", refused, is_danger=True))
-    found.append(Action("address", "Change the address", refused, is_danger=True))
+    found.append(Action("reset", _("Reset two-factor authentication"), reset, is_danger=True))
+    found.append(Action("sign_out", _("Sign out everywhere"), refused, is_danger=True))
+    found.append(Action("address", _("Change the address"), refused, is_danger=True))
     if person.is_active:
-        found.append(Action("deactivate", "Deactivate", refused, is_danger=True))
+        found.append(Action("deactivate", _("Deactivate"), refused, is_danger=True))
     else:
-        found.append(Action("reactivate", "Reactivate", refused))
+        found.append(Action("reactivate", _("Reactivate"), refused))
     if viewer.is_superuser:
-        found.append(Action("staff", "Change who is staff", refused))
+        found.append(Action("staff", _("Change who is staff"), refused))
     return found
 
 

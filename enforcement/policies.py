@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, mail, wording
 from accounts.audit import Event
@@ -37,10 +38,10 @@ def _check(account: Account, actor: User | None, reason: str) -> None:
     if actor is None:
         return  # the operator, at the command line
     if not may_switch(actor, account):
-        raise NotSwitchable("Only an owner of the account can switch this.")
+        raise NotSwitchable(_("Only an owner of the account can switch this."))
     is_owner = Membership.objects.filter(account=account, user=actor, role=Role.OWNER).exists()
     if not is_owner and not reason.strip():
-        raise NotSwitchable("Give a reason: support switches only on an owner's request.")
+        raise NotSwitchable(_("Give a reason: support switches only on an owner's request."))
 
 
 @transaction.atomic
@@ -54,7 +55,7 @@ def switch_on(*, account: Account, actor: User | None, now: datetime, reason: st
     account = Account.objects.select_for_update().get(pk=account.pk)
     _check(account, actor, reason)
     if not account.can_require_two_factor:
-        raise NotSwitchable("Only accounts on the Enterprise plan can require this.")
+        raise NotSwitchable(_("Only accounts on the Enterprise plan can require this."))
     running = current(account)
     if running is not None:
         return running

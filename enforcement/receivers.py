@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from accounts.models import Invitation, Notice, User
 from accounts.signals import objected
@@ -49,9 +50,9 @@ def join(
         joining.accept(invitation=invitation, user=user, now=now)
     except (joining.NotJoinable, joining.SetUpFirst) as error:
         # The page that follows shows the invitation as it stands now.
-        messages.warning(request, str(error) or "Set up two-factor authentication to join.")
+        messages.warning(request, str(error) or _("Set up two-factor authentication to join."))
     else:
-        messages.success(request, f"Welcome to {invitation.account}.")
+        messages.success(request, _("Welcome to %(account)s.") % {"account": invitation.account})
 
 
 def is_required(user: User, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from itertools import islice
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from accounts import audit, mail
 from accounts.audit import Event
@@ -28,7 +29,7 @@ class NotNow(Exception):
 
 class TooSoon(NotNow):
     def __init__(self, *, asked_at: datetime) -> None:
-        super().__init__("The members were reminded within the last hour.")
+        super().__init__(_("The members were reminded within the last hour."))
         self.asked_at, self.again_at = asked_at, asked_at + PAUSE
 
 
@@ -41,12 +42,12 @@ def remind_now(*, account: Account, actor: User, now: datetime) -> int:
     """
     policy = Policy.objects.select_for_update().filter(account=account, ended_at=None).first()
     if policy is None:
-        raise NotNow(f"{account} requires nothing now.")
+        raise NotNow(_("%(account)s requires nothing now.") % {"account": account})
     if policy.reminder_asked_at is not None and now < policy.reminder_asked_at + PAUSE:
         raise TooSoon(asked_at=policy.reminder_asked_at)
     number = roster.counts(account, now=now).must_act
     if not number:
-        raise NotNow("Nobody is left who must act.")
+        raise NotNow(_("Nobody is left who must act."))
     policy.reminder_asked_at = now
     policy.save(update_fields=["reminder_asked_at"])
     audit.record(

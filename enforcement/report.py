@@ -13,6 +13,7 @@ from enforcement import policies, roster
 from enforcement.decision import Obligation, Step, decide
 from enforcement.models import Policy
 from enforcement.notices import Outcome, outcome_of
+from enforcement.reasons import Reason
 from enforcement.standing import Facts, facts, standing_of
 
 CHUNK = 500
@@ -25,8 +26,8 @@ class Row:
 
     membership: Membership
     outcome: Outcome
-    reason: str
-    reason_at: datetime | None  # the instant that the reason's words end with
+    reason: Reason
+    reason_at: datetime | None  # the instant that the reason names
     obligation: Obligation
     has_device: bool
     methods: tuple[str, ...]
@@ -117,25 +118,25 @@ def _reason(
     policy: Policy | None,
     *,
     was_signed_out: bool,
-) -> tuple[str, datetime | None]:
-    """Return why the outcome is what it is, and the instant that belongs at its end."""
+) -> tuple[Reason, datetime | None]:
+    """Return why the outcome is what it is, and the instant that belongs to it."""
     person, step = membership.user, obligation.step
     if outcome is Outcome.ON_PASS:
-        return "has a pass until", obligation.until
+        return Reason.ON_PASS, obligation.until
     if outcome is Outcome.READY:
         is_back = policy is not None and _is_since(policy.deadline, person.enrolled_at)
-        return "came back and set up" if is_back else "has set up", person.enrolled_at
+        return Reason.CAME_BACK if is_back else Reason.SET_UP, person.enrolled_at
     if outcome is Outcome.EXEMPT:
-        return "comes in through SSO", None
+        return Reason.SSO, None
     if step is Step.PASS_ENDED:
-        return "had a pass until", obligation.until
+        return Reason.HAD_PASS, obligation.until
     if was_signed_out:
-        return "was signed out at the deadline, and is not back yet", None
+        return Reason.SIGNED_OUT, None
     if step is Step.ENROL_SOON:
-        return "has not set up yet; has until", obligation.until
+        return Reason.IN_WINDOW, obligation.until
     if step is Step.ENROL_NOW:
         return _why_due(membership, obligation, policy)
-    return "has not set up yet", None
+    return Reason.NOT_YET, None
 
 
 def _is_since(instant: datetime, at: datetime | None) -> bool:
@@ -144,12 +145,12 @@ def _is_since(instant: datetime, at: datetime | None) -> bool:
 
 def _why_due(
     membership: Membership, obligation: Obligation, policy: Policy | None
-) -> tuple[str, datetime | None]:
+) -> tuple[Reason, datetime | None]:
     if policy is not None and membership.joined_at > policy.starts_at:
-        return "joined after the requirement began, and sets up first; since", membership.joined_at
+        return Reason.JOINED_LATE, membership.joined_at
     if membership.user.is_bound_staff:
-        return "is support staff, who always set up first", None
-    return "has not set up, and sets up at the next sign-in; due since", obligation.until
+        return Reason.IS_STAFF, None
+    return Reason.OVERDUE, obligation.until
 
 
 # As a file, or printed
@@ -172,7 +173,7 @@ def told(row: Row) -> tuple[Any, ...]:
         _instant(row.obligation.until),
         row.mail_fails,
         row.is_outside,
-        f"{row.reason} {_instant(row.reason_at)}".strip(),
+        f"{row.reason.value} {_instant(row.reason_at)}".strip(),
         " and ".join(row.methods),
         row.codes_left,
         _instant(person.enrolled_at),

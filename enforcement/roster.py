@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from django.db.models import Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.fields import BooleanField
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Membership, Notice
 from enforcement.decision import Standing
@@ -23,15 +24,15 @@ from twofactor import devices
 
 NAMES = ("outcome", "flag", "method", "q")
 FLAGS = {
-    "mail": "no working email",
-    "outside": "address outside the domains",
-    "signed_out": "signed out at the deadline",
-    "back": "came back since the deadline",
+    "mail": _("no working email"),
+    "outside": _("address outside the domains"),
+    "signed_out": _("signed out at the deadline"),
+    "back": _("came back since the deadline"),
 }
-METHODS = {"app": "authenticator app", "text": "text message", "none": "none"}
+METHODS = {"app": _("authenticator app"), "text": _("text message"), "none": _("none")}
 CHOICES = {
-    "outcome": {"must_act": "must act", "on_pass": "on a pass", "ready": "ready",
-                "exempt": "exempt"},
+    "outcome": {"must_act": _("must act"), "on_pass": _("on a pass"), "ready": _("ready"),
+                "exempt": _("exempt")},
     "flag": FLAGS,
     "method": METHODS,
 }  # fmt: skip

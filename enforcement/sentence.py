@@ -6,8 +6,12 @@ As a new sign-in by password would find it; the words are for support, about the
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+from django.utils.translation import npgettext, pgettext
+
 from accounts.letters import told_in
 from accounts.models import User
+from accounts.words import listed
 from enforcement.decision import Obligation, Standing, Step, decide
 from enforcement.standing import binding_accounts, standing_for
 
@@ -15,48 +19,78 @@ from enforcement.standing import binding_accounts, standing_for
 def about(person: User, *, zone: ZoneInfo, now: datetime) -> str:
     """Return the sentence about ``person``, its instants told in ``zone``."""
     if not person.is_active:
-        return "Can't sign in: this sign-in is deactivated."
+        return _("Can't sign in: this sign-in is deactivated.")
     standing = standing_for(person)
     obligation = decide(standing, now=now)
     until = told_in(obligation.until, zone) if obligation.until else ""
     why = _why(person)
     if obligation.step is Step.ENROL_NOW:
         return _due(obligation, until=until, why=why, now=now)
+    return _of_step(obligation.step, standing) % {"until": until, "why": why}
+
+
+def _of_step(step: Step, standing: Standing) -> str:
+    on_pass = _on_pass_and_bound() if standing.deadlines else _on_pass_alone()
     return {
-        Step.PROCEED: "Has nothing to do: no account requires two-factor authentication.",
-        Step.ENROL_SOON: f"Must set up two-factor authentication by {until}, because {why}; "
-        "works as before until then.",
-        Step.CODE_NEEDED: f"Is set up: signs in with the password and a code, because {why}.",
-        Step.ON_PASS: f"Is on a pass: signs in with the password alone until {until}; "
-        f"{_after_pass(standing, why)}.",
-        Step.PASS_ENDED: f"Must set up two-factor authentication at the next sign-in, if anything "
-        f"requires it then: the pass ended on {until}, and {why}.",
-    }[obligation.step]
+        Step.PROCEED: _("Has nothing to do: no account requires two-factor authentication."),
+        Step.ENROL_SOON: _(
+            "Must set up two-factor authentication by %(until)s, because %(why)s;"
+            " works as before until then."
+        ),
+        Step.CODE_NEEDED: _("Is set up: signs in with the password and a code, because %(why)s."),
+        Step.ON_PASS: on_pass,
+        Step.PASS_ENDED: _(
+            "Must set up two-factor authentication at the next sign-in, if anything requires it"
+            " then: the pass ended on %(until)s, and %(why)s."
+        ),
+    }[step]
+
+
+def _on_pass_and_bound() -> str:
+    return _(
+        "Is on a pass: signs in with the password alone until %(until)s; then sets up two-factor"
+        " authentication anew, because %(why)s."
+    )
+
+
+def _on_pass_alone() -> str:
+    return _(
+        "Is on a pass: signs in with the password alone until %(until)s; then nothing asks for a"
+        " second factor, because no account requires it."
+    )
 
 
 def _due(obligation: Obligation, *, until: str, why: str, now: datetime) -> str:
     """Whom a pass has left without factors is not told of a deadline that lies ahead."""
-    must = "Must set up two-factor authentication: the next sign-in begins with it, because"
+    values = {"until": until, "why": why}
     if obligation.until is not None and obligation.until <= now:
-        return f"{must} {why}; it was due on {until}."
-    return f"{must} a pass ran out, and {why}."
-
-
-def _after_pass(standing: Standing, why: str) -> str:
-    if not standing.deadlines:
-        return "then nothing asks for a second factor, because no account requires it"
-    return f"then sets up two-factor authentication anew, because {why}"
+        overdue = _(
+            "Must set up two-factor authentication: the next sign-in begins with it, because"
+            " %(why)s; it was due on %(until)s."
+        )
+        return overdue % values
+    after_pass = _(
+        "Must set up two-factor authentication: the next sign-in begins with it, because a pass"
+        " ran out, and %(why)s."
+    )
+    return after_pass % values
 
 
 def _why(person: User) -> str:
     names = [policy.account.name for policy in binding_accounts(person)]
-    reasons = (
-        [f"{_listed(names)} {'requires' if len(names) == 1 else 'require'} it"] if names else []
-    )
+    reasons = []
+    if names:
+        words = npgettext(
+            "a clause behind 'because'",
+            "%(accounts)s requires it",
+            "%(accounts)s require it",
+            len(names),
+        )
+        reasons.append(words % {"accounts": listed(names)})
     if person.is_bound_staff:
-        reasons.append("staff of this site always need it")
-    return " and ".join(reasons) or "no account requires it, but who set it up keeps it"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        reasons.append(pgettext("a clause behind 'because'", "staff of this site always need it"))
+    if not reasons:
+        return pgettext(
+            "a clause behind 'because'", "no account requires it, but who set it up keeps it"
+        )
+    return listed(reasons)

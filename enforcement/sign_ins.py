@@ -3,23 +3,27 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from accounts import sessions
 from accounts.audit import Event
 from accounts.models import AuditEvent, Session, User
 
 SHOWN = 10
 WORDS = {
-    Event.SIGNED_IN: "Signed in",
-    Event.SIGN_IN_FAILED: "Wrong password",
-    Event.CODE_REJECTED: "Wrong code",
-    Event.CODE_REUSED: "Code used a second time",
-    Event.CODES_THROTTLED: "Too many wrong codes",
+    Event.SIGNED_IN: gettext_lazy("Signed in"),
+    Event.SIGN_IN_FAILED: gettext_lazy("Wrong password"),
+    Event.CODE_REJECTED: gettext_lazy("Wrong code"),
+    Event.CODE_REUSED: gettext_lazy("Code used a second time"),
+    Event.CODES_THROTTLED: gettext_lazy("Too many wrong codes"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    words: str
+    words: str | Promise
     is_failure: bool
     at: datetime
     address: str
@@ -34,7 +38,7 @@ def tries(person: User) -> list[Try]:
 
 def _told(row: AuditEvent) -> Try:
     event, after = Event(row.event), row.after or {}
-    words = "Password stopped" if after.get("reason") == "stopped" else WORDS[event]
+    words = _("Password stopped") if after.get("reason") == "stopped" else WORDS[event]
     is_failure = event is not Event.SIGNED_IN
     return Try(words, is_failure, row.at, row.address, str(after.get("browser", "")))
 

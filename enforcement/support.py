@@ -6,6 +6,7 @@ Each is done by verified staff, never to oneself, and to staff by a superuser al
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts import addresses, audit, passwords, people, sessions
 from accounts.audit import Event
@@ -25,13 +26,13 @@ def check_may_handle(*, user: User, actor: User) -> None:
     :raises NotAllowed: saying why not.
     """
     if not actor.is_active or not actor.is_bound_staff:
-        raise NotAllowed("Only support staff can do this.")
+        raise NotAllowed(_("Only support staff can do this."))
     if actor.pk == user.pk:
-        raise NotAllowed("Nobody can do this to themselves.")
+        raise NotAllowed(_("Nobody can do this to themselves."))
     if user.is_bound_staff and not actor.is_superuser:
-        raise NotAllowed("Only a superuser can do this to staff.")
+        raise NotAllowed(_("Only a superuser can do this to staff."))
     if not devices.can_verify(actor):
-        raise NotAllowed("Set up two-factor authentication for yourself first.")
+        raise NotAllowed(_("Set up two-factor authentication for yourself first."))
 
 
 def check_resettable(*, user: User, actor: User, now: datetime) -> None:
@@ -55,7 +56,7 @@ def reset(
     :raises enforcement.four_eyes.ApproverNeeded: where a second of support has to approve it.
     """
     if not reason.strip():
-        raise NotAllowed("Give a reason.")
+        raise NotAllowed(_("Give a reason."))
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     passes.settle_pass(user=user, now=now)
     user.refresh_from_db()
@@ -83,7 +84,7 @@ def change_address(*, user: User, email: str, reason: str, actor: User, now: dat
     """
     check_may_handle(user=user, actor=actor)
     if not reason.strip():
-        raise NotAllowed("Give a reason.")
+        raise NotAllowed(_("Give a reason."))
     old = user.email
     try:
         addresses.change_by_support(user=user, email=email, actor=actor, reason=reason, now=now)
@@ -126,7 +127,7 @@ def change_staff(
     """
     check_may_handle(user=user, actor=actor)
     if not actor.is_superuser:
-        raise NotAllowed("Only a superuser decides who is staff.")
+        raise NotAllowed(_("Only a superuser decides who is staff."))
     people.set_staff(user=user, is_staff=is_staff, is_superuser=is_superuser, actor=actor, now=now)
 
 
@@ -138,7 +139,7 @@ def add_person(*, email: str, name: str, is_staff: bool, actor: User, now: datet
     :raises django.db.IntegrityError: if the address has a sign-in.
     """
     if not actor.is_superuser or not devices.can_verify(actor):
-        raise NotAllowed("Only a superuser adds people here.")
+        raise NotAllowed(_("Only a superuser adds people here."))
     user = people.create(email=email, name=name, actor=actor, now=now)
     if is_staff:
         people.set_staff(user=user, is_staff=True, is_superuser=False, actor=actor, now=now)

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import memberships
@@ -76,7 +77,9 @@ def member_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     except (LastOwner, NotAllowed) as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{membership.user} is no longer a member.")
+        messages.success(
+            request, _("%(person)s is no longer a member.") % {"person": membership.user}
+        )
     return redirect("account", slug)
 
 
@@ -93,7 +96,7 @@ def account_leave(request: HttpRequest, slug: str) -> HttpResponse:
         except LastOwner as error:
             messages.error(request, str(error))
             return redirect("account_leave", slug)
-        messages.success(request, f"You have left {membership.account}.")
+        messages.success(request, _("You have left %(account)s.") % {"account": membership.account})
         return HttpResponseRedirect(reverse("continue" if is_half_way(request) else "home"))
     context = {
         "account": membership.account,
@@ -139,7 +142,7 @@ def member_pass(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         passes.endorse_request(
             asked=asked, actor=acting.user, message=form.cleaned_data["message"], now=now
         )
-        messages.success(request, "Support has your request.")
+        messages.success(request, _("Support has your request."))
         return redirect("account", slug)
     open_requests = PassRequest.objects.filter(user=membership.user, closed_at=None)
     found = passes.without_strangers(open_requests.select_related("endorsed_by"), [acting.account])
@@ -163,8 +166,9 @@ def pass_end(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         passes.revoke_pass(user=person, actor=person, now=now)
         end_session(request)
-        way = "your password and a code" if devices.has_device(person) else "your password"
-        messages.success(request, f"Your pass has ended. Sign in with {way}.")
+        with_code = _("Your pass has ended. Sign in with your password and a code.")
+        without = _("Your pass has ended. Sign in with your password.")
+        messages.success(request, with_code if devices.has_device(person) else without)
         return redirect("login")
     return render(request, "enforcement/pass_end.html", {"active": active, "person": person})
 
@@ -179,6 +183,6 @@ def member_pass_end(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         with suppress(passes.NotGrantable):  # it has ended meanwhile, which is what was wanted
             passes.revoke_pass(user=active.user, actor=acting, now=now)
-        messages.success(request, f"The pass of {active.user} has ended.")
+        messages.success(request, _("The pass of %(person)s has ended.") % {"person": active.user})
         return redirect("home")
     return render(request, "enforcement/pass_end.html", {"active": active, "person": active.user})

@@ -57,7 +57,7 @@ def _lock(user: User) -> User:
 
 def method_name(device: Device) -> str:
     """Return how a mail's row keeps this kind of device; ``twofactor.notices`` has the words."""
-    return "authenticator app" if isinstance(device, TOTPDevice) else "text message"
+    return _("authenticator app") if isinstance(device, TOTPDevice) else _("text message")
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device
 
 from accounts import sealing
@@ -92,7 +93,7 @@ class TOTPDevice(Factor):
     )
 
     class Meta:
-        verbose_name = "authenticator app"
+        verbose_name = _("authenticator app")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["user"], condition=Q(confirmed=True), name="one_confirmed_app"
@@ -180,22 +181,22 @@ class BackupCode(models.Model):
 class SentPurpose(models.TextChoices):
     """What a sent code is good for; it opens nothing else."""
 
-    MAILBOX = "mailbox", "prove a mailbox"
-    SIGN_IN = "sign_in", "sign in"
-    SET_UP = "set_up", "confirm a number"
-    REAUTHENTICATE = "reauthenticate", "confirm who is there"
+    MAILBOX = "mailbox", _("prove a mailbox")
+    SIGN_IN = "sign_in", _("sign in")
+    SET_UP = "set_up", _("confirm a number")
+    REAUTHENTICATE = "reauthenticate", _("confirm who is there")
 
 
 class SentState(models.TextChoices):
     """How far a code got; ``OURS`` and ``REFUSED`` never reached anybody."""
 
-    READY = "ready", "not handed over yet"
-    HANDED_OVER = "handed_over", "handed over"
-    UNCERTAIN = "uncertain", "maybe handed over"
+    READY = "ready", _("not handed over yet")
+    HANDED_OVER = "handed_over", _("handed over")
+    UNCERTAIN = "uncertain", _("maybe handed over")
     DELIVERED = "delivered", "delivered"
-    UNDELIVERED = "undelivered", "not delivered"
-    REFUSED = "refused", "refused by the provider"
-    OURS = "ours", "not sent, by our fault"
+    UNDELIVERED = "undelivered", _("not delivered")
+    REFUSED = "refused", _("refused by the provider")
+    OURS = "ours", _("not sent, by our fault")
 
 
 class SentCode(models.Model):

@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
                             ("reset", "support reset two-factor authentication"),
                             ("password", "the password was changed"),
                             ("address", "the email address was changed"),
-                            ("everywhere", "of a sign-out everywhere"),
+                            ("everywhere", "you signed out everywhere"),
                             ("idle", "nothing had happened for a while"),
                             ("expired", "the session had reached its greatest age"),
                         ],

@@ -14,7 +14,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from accounts import words
+from accounts import wording, words
 from accounts.pages import in_words
 
 register = template.Library()
@@ -56,6 +56,12 @@ def countdown(until: datetime) -> SafeString:
     return format_html(
         '<span class="left" data-seconds-left="{}">{}</span>', seconds, in_words(wait)
     )
+
+
+@register.filter
+def role_word(role: str) -> str:
+    """Return a role as it stands within a sentence."""
+    return str(wording.ROLES.get(role, role))
 
 
 @register.simple_tag

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import invitations, memberships
@@ -34,10 +35,12 @@ def account_invite(request: HttpRequest, slug: str) -> HttpResponse:
     retry_at = None
     try:
         if form.is_valid() and _invite(form, membership, now=now):
-            messages.success(request, f"{form.cleaned_data['email']} is invited, for seven days.")
+            told = _("%(address)s is invited, for seven days.")
+            messages.success(request, told % {"address": form.cleaned_data["email"]})
             return redirect("account", slug)
     except invitations.InvitationsUsedUp as error:
-        form.add_error("email", f"{error} Please wait {in_words(error.retry_at - now)}.")
+        wait = _("Please wait %(time)s.") % {"time": in_words(error.retry_at - now)}
+        form.add_error("email", f"{error} {wait}")
         retry_at = error.retry_at
     # The account's page, which belongs to the app above, shows the form with its errors.
     request.invite_form = form  # type: ignore[attr-defined]
@@ -68,7 +71,8 @@ def invitation_revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     membership = membership_of(request, slug, manager=True)
     invitation = get_object_or_404(Invitation, pk=pk, account=membership.account)
     invitations.revoke(invitation=invitation, actor=membership.user, now=timezone.now())
-    messages.success(request, f"The invitation of {invitation.email} is taken back.")
+    told = _("The invitation of %(address)s is taken back.")
+    messages.success(request, told % {"address": invitation.email})
     return redirect("account", slug)
 
 
@@ -80,7 +84,7 @@ def member_role(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     )
     form = RoleForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Choose a role.")
+        messages.error(request, _("Choose a role."))
         return redirect("account", slug)
     role = form.cleaned_data["role"]
     try:
@@ -90,5 +94,6 @@ def member_role(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     except (memberships.LastOwner, memberships.NotAllowed) as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{membership.user} is now {Role(role).label.lower()}.")
+        told = _("%(person)s now has the role: %(role)s.")
+        messages.success(request, told % {"person": membership.user, "role": Role(role).label})
     return redirect("account", slug)

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -24,7 +25,7 @@ from accounts.pages import too_many
 from accounts.purposes import Purpose, serves
 from accounts.throttle import TooMany
 
-WRONG = "That address and password don't belong together. Check both, and try again."
+WRONG = _("That address and password don't belong together. Check both, and try again.")
 
 
 @serves(Purpose.OPEN)

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -39,7 +40,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=person_of(request))
     if request.method == "POST" and form.is_valid():
         people.change_profile(user=form.instance, now=timezone.now())
-        messages.success(request, "Saved.")
+        messages.success(request, _("Saved."))
         return redirect("settings_profile")
     mine = person_of(request).memberships.select_related("account").order_by("account__name")
     return render(request, "accounts/settings_profile.html", {"form": form, "memberships": mine})
@@ -64,7 +65,7 @@ def email(request: HttpRequest) -> HttpResponse:
         except addresses.NotChangeable as error:
             form.add_error("email", str(error))
         else:
-            messages.success(request, "Look into the new mailbox: a mail there asks to confirm.")
+            messages.success(request, _("Look into the new mailbox: a mail there asks to confirm."))
             return redirect("settings_email")
     context = {
         "form": form,
@@ -132,7 +133,7 @@ def password(request: HttpRequest) -> HttpResponse:
         session_state.adopt(
             request, user=person, verified=bool(state and state.is_verified), now=now
         )
-        messages.success(request, "Your password is changed. All other sign-ins have ended.")
+        messages.success(request, _("Your password is changed. All other sign-ins have ended."))
         return redirect("settings_password")
     return render(request, template, {"form": form})
 
@@ -163,7 +164,7 @@ def session_end(request: HttpRequest, handle: str) -> HttpResponse:
             with transaction.atomic():
                 audit.record(Event.SESSION_ENDED, actor=person, subject=person, now=now)
                 sessions.end_one(session)
-            messages.success(request, "That browser is signed out.")
+            messages.success(request, _("That browser is signed out."))
     return redirect("security")
 
 

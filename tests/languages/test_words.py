@@ -1,0 +1,83 @@
+"""Every word for people is translated: the files are those of the sources, whole and compiled."""
+
+import re
+from functools import cache
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import ngettext
+
+from deploy import messages
+
+FILES = [(folder, language) for folder in messages.FOLDERS for language in messages.LANGUAGES]
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%%|%[sd]")
+TAG = re.compile(r"</?\w+[^>]*>")
+
+every_file = pytest.mark.parametrize(("folder", "language"), FILES)
+
+
+@cache
+def updated(folder: str, language: str) -> Catalog:
+    return messages.updated(folder, language)
+
+
+def texts(part: messages.Text | None) -> list[str]:
+    return [part] if isinstance(part, str) else list(part or ())
+
+
+def told(folder: str, language: str) -> list[Message]:
+    return [each for each in updated(folder, language) if each.id]
+
+
+def test_each_language_that_can_be_chosen_is_gathered() -> None:
+    assert {*messages.LANGUAGES, settings.LANGUAGE_CODE} == set(dict(settings.LANGUAGES))
+
+
+@every_file
+def test_the_file_has_the_texts_of_the_sources(folder: str, language: str) -> None:
+    """``make messages`` brings it up to date."""
+    written = messages.po_file(folder, language).read_text()
+    assert messages.as_po(updated(folder, language)).decode() == written
+
+
+@every_file
+def test_no_text_is_left_untranslated(folder: str, language: str) -> None:
+    assert messages.missing(updated(folder, language)) == []
+
+
+@every_file
+def test_what_is_compiled_is_what_is_written(folder: str, language: str) -> None:
+    compiled = messages.po_file(folder, language).with_suffix(".mo").read_bytes()
+    assert messages.as_mo(messages.read(folder, language)) == compiled
+
+
+@every_file
+def test_a_translation_keeps_the_values_and_the_elements(folder: str, language: str) -> None:
+    """Only the number may be said in words, where it is one."""
+    for each in told(folder, language):
+        source = texts(each.id)[-1]
+        for given in texts(each.string):
+            for pattern in (PLACEHOLDER, TAG):
+                assert sorted(pattern.findall(given)) == sorted(pattern.findall(source)), each.id
+
+
+@every_file
+def test_each_plural_is_said(folder: str, language: str) -> None:
+    number = updated(folder, language).num_plurals
+    for each in told(folder, language):
+        assert len(texts(each.string)) == (1 if isinstance(each.id, str) else number), each.id
+
+
+MINUTES = {
+    "en": ["0 minutes", "1 minute", "2 minutes"],
+    "de": ["0 Minuten", "1 Minute", "2 Minuten"],
+    "fr": ["0 minute", "1 minute", "2 minutes"],
+}
+
+
+@pytest.mark.parametrize(("language", "told"), MINUTES.items())
+def test_numbers_are_told_by_the_rules_of_the_language(language: str, told: list[str]) -> None:
+    with translation.override(language):
+        assert [ngettext("%d minute", "%d minutes", number) % number for number in range(3)] == told
