@@ -67,7 +67,8 @@ SENTENCE = re.compile(r"[A-Z“][^{}<>=_]*\s[^{}<>=_]*\w[^{}<>=_]*[.?!:]", re.DO
 LABELS = {"label", "help_text", "description", "verbose_name", "verbose_name_plural", "title"}
 # Nobody but developers and operators reads these: faults of code and settings, logs, figures.
 FOR_OPERATORS = {
-    "accounts/alarms.py", "accounts/app_role.py", "accounts/audit_check.py", "accounts/checks.py", "accounts/figures.py",
+    "accounts/alarms.py", "accounts/app_role.py", "accounts/audit_check.py", "accounts/checks.py",
+    "accounts/figures.py",
     "accounts/heads.py", "accounts/sealing.py", "accounts/throttle.py", "accounts/views/probes.py",
     "enforcement/checks.py", "enforcement/pass_alarms.py", "enforcement/styleguide.py",
     "twofactor/checks.py", "twofactor/sealing.py",
