@@ -11,7 +11,12 @@ from django.utils.translation import ngettext
 
 from deploy import messages
 
-FILES = [(folder, language) for folder in messages.FOLDERS for language in messages.LANGUAGES]
+FILES = [
+    (folder, language)
+    for folder in messages.FOLDERS
+    for language in messages.LANGUAGES
+    if language == "de" or folder == messages.MAILS
+]
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%%|%[sd]")
 TAG = re.compile(r"</?\w+[^>]*>")
 
@@ -57,10 +62,10 @@ def test_what_is_compiled_is_what_is_written(folder: str, language: str) -> None
 def test_a_translation_keeps_the_values_and_the_elements(folder: str, language: str) -> None:
     """Only the number may be said in words, where it is one."""
     for each in told(folder, language):
-        source = texts(each.id)[-1]
-        for given in texts(each.string):
-            for pattern in (PLACEHOLDER, TAG):
-                assert sorted(pattern.findall(given)) == sorted(pattern.findall(source)), each.id
+        for pattern in (PLACEHOLDER, TAG):
+            kept = [sorted(pattern.findall(source)) for source in texts(each.id)]
+            for given in texts(each.string):
+                assert sorted(pattern.findall(given)) in kept, each.id
 
 
 @every_file
