@@ -167,7 +167,7 @@ NAMES = {
     "little pictures": "🎬👩🏽‍🚀 Söhne",
     "a header": "Ben\r\nBcc: evil@evil.example\r\n\r\nbody",
 }
-NAMED = ("account", "actor_name", "member_name", "inviter", "person_name", "reason", "message")
+NAMED = mail_names.WRITTEN
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
