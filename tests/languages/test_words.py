@@ -11,12 +11,7 @@ from django.utils.translation import ngettext
 
 from deploy import messages
 
-FILES = [
-    (folder, language)
-    for folder in messages.FOLDERS
-    for language in messages.LANGUAGES
-    if language == "de" or folder == messages.MAILS
-]
+FILES = [(folder, language) for folder in messages.FOLDERS for language in messages.LANGUAGES]
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%%|%[sd]")
 TAG = re.compile(r"</?\w+[^>]*>")
 
