@@ -84,6 +84,8 @@ class Event(StrEnum):
     PROVIDER_SECRET_ROTATED = "provider_secret_rotated"
     PROVIDER_OFF = "provider_off"
     PROVIDER_CUT_OFF = "provider_cut_off"
+    SSO_REFUSED = "sso_refused"
+    SSO_LINKED = "sso_linked"
     SSO_UNLINKED = "sso_unlinked"
 
 

@@ -67,6 +67,27 @@ class LoginForm(forms.Form):
     next = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
 
+class ProviderForm(forms.Form):
+    """Whose identity provider signs this address in?"""
+
+    email = EmailField(
+        label=gettext_lazy("Work email address"),
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+    next = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
+
+
+class SignInPasswordForm(forms.Form):
+    """The password of a sign-in whose address is known."""
+
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+
+
 class InviteForm(forms.Form):
     email = EmailField(
         label=gettext_lazy("Email address"), widget=forms.EmailInput(attrs={"autocomplete": "off"})

@@ -62,6 +62,13 @@ register(
         offers_not_me=True,
         not_me_for=IDENTITY,
     ),
+    Kind(
+        name="identity_linked",
+        app=APP,
+        is_private=True,
+        offers_not_me=True,
+        not_me_for=IDENTITY,
+    ),
     Kind(name="membership_moved_owners", app=APP),
     Kind(name="removed_from_account", app=APP),
     Kind(name="role_changed", app=APP),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit, keys, mail, sessions
+from accounts import audit, keys, mail, sessions, sso_linking
 from accounts.audit import Event
 from accounts.letters import is_not_me
 from accounts.models import Membership, Notice, User, random_value
@@ -60,6 +60,8 @@ def act(notice: Notice, *, now: datetime) -> None:
         user.email, user.mailbox_nonce = restored, random_value()
         _void_later(notice, now=now)
     _take_back(notice, user)
+    if notice.kind == "identity_linked":
+        sso_linking.unlink(notice.context["provider"], user, now=now)
     # Whoever knows the password may be the reason for the objection.
     user.set_unusable_password()
     user.save(update_fields=["email", "mailbox_nonce", "password"])

@@ -81,6 +81,37 @@ def mark_proof(request: HttpRequest, *, now: datetime, factor: FactorKind | None
     request.session["password_at"] = now.isoformat()
     request.session["factor_at"] = now.isoformat() if factor else None
     request.session["factor_kind"] = str(factor) if factor else None
+    request.session.pop("passed_anew", None)
+
+
+def mark_factor(request: HttpRequest, *, now: datetime, factor: FactorKind) -> None:
+    """The factor alone was given: a provider had asked its person anew a moment before."""
+    request.session["factor_at"] = now.isoformat()
+    request.session["factor_kind"] = str(factor)
+
+
+def mark_passed_anew(request: HttpRequest, *, now: datetime) -> None:
+    """The identity provider has just asked its person anew, in place of a password."""
+    request.session["password_at"] = now.isoformat()
+    request.session["passed_anew"] = True
+
+
+def passed_anew(request: HttpRequest, *, now: datetime) -> bool:
+    """Whether a provider did so within the last ten minutes: no password is asked for, then."""
+    password_at = _instant(request.session, "password_at")
+    is_young = password_at is not None and now - password_at < FRESH_FOR
+    return is_young and bool(request.session.get("passed_anew"))
+
+
+def mark_came_by_provider(
+    request: HttpRequest, *, asked_at: datetime | None, now: datetime
+) -> None:
+    """No password was given: what counts is when the provider last asked its person, if it says.
+
+    It may have let in somebody who sat down at a browser that was signed in there for days.
+    """
+    asked = min(asked_at, now) if asked_at else None
+    request.session["password_at"] = asked.isoformat() if asked else None
 
 
 def mark_seen(request: HttpRequest, *, now: datetime) -> None:

@@ -39,6 +39,22 @@ LIFE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """What an identity provider said of the person who is half-way in."""
+
+    provider: int
+    subject: str
+    auth_time: str | None = None  # when the provider last asked its person
+    amr: tuple[str, ...] = ()
+    acr: str = ""
+    links: bool = False  # only at the end of this sign-in, which proves who the subject is
+
+    @property
+    def asked_at(self) -> datetime | None:
+        return datetime.fromisoformat(self.auth_time) if self.auth_time else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """A sign-in between its first step and its last."""
 
@@ -52,6 +68,7 @@ class Pending:
     mailbox_proved: bool = False
     invitation: int | None = None
     sso: tuple[int, ...] = ()
+    vouched: Vouched | None = None
 
     def is_over(self, *, now: datetime) -> bool:
         return now - self.entered_at >= LIFE[self.step]
@@ -78,12 +95,14 @@ def read(request: HttpRequest, *, now: datetime) -> Pending | None:
 
 
 def _from_note(note: dict[str, Any]) -> Pending:
+    vouched = note.get("vouched")
     return Pending(
         **{
             **note,
             "step": PendingStep(note["step"]),
             "entered_at": datetime.fromisoformat(note["entered_at"]),
             "sso": tuple(note["sso"]),
+            "vouched": Vouched(**{**vouched, "amr": tuple(vouched["amr"])}) if vouched else None,
         }
     )
 
@@ -162,6 +181,7 @@ def begin(
     method: str,
     now: datetime,
     invitation: int | None = None,
+    vouched: Vouched | None = None,
 ) -> Pending:
     """Note that ``user`` passed the first step: a new session, a new CSRF token, nothing kept."""
     proved = link_proves(request, user, now=now)
@@ -176,6 +196,8 @@ def begin(
         prepare(user, next_url=url, method=method, now=now),
         mailbox_proved=proved,
         invitation=invitation,
+        vouched=vouched,
+        sso=(vouched.provider,) if vouched and not vouched.links else (),
     )
     write(request, pending)
     return pending

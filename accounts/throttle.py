@@ -26,6 +26,7 @@ REMEMBERED = timedelta(hours=24)
 OPEN_FOR = timedelta(seconds=10)
 SOON = timedelta(seconds=1)
 RESETS, RESETS_ALLOWED = "reset ", 100
+WAYS, WAYS_ALLOWED = "sso way ", 100
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds in which a hash is computed
 
 
@@ -73,6 +74,18 @@ def of_resets(address: str) -> Bucket:
     """
     bucket = bucket_of(address)
     return Bucket(f"{RESETS}{bucket}", bucket, allowed=RESETS_ALLOWED)
+
+
+def of_answers(address: str) -> Bucket:
+    """Return where the answers of identity providers count that let nobody in."""
+    bucket = bucket_of(address)
+    return Bucket(f"sso {bucket}", bucket)
+
+
+def of_ways(address: str) -> Bucket:
+    """Return where the ways to an identity provider count that were begun; no failures, either."""
+    bucket = bucket_of(address)
+    return Bucket(f"{WAYS}{bucket}", bucket, allowed=WAYS_ALLOWED)
 
 
 def people_seen(address: str, *, now: datetime) -> int:
@@ -161,9 +174,10 @@ def _take(bucket: Bucket, *, now: datetime) -> Place:
 
 
 def failed_tries(*, now: datetime) -> int:
-    """Return how many passwords, codes and links were wrong within five minutes, anywhere."""
+    """Return how many passwords, codes, links and SSO answers were wrong within five minutes."""
     tries = AddressFailure.objects.filter(at__gt=now - WINDOW, is_open=False)
-    return tries.filter(~Q(address__startswith=RESETS)).count()
+    harmless = Q(address__startswith=RESETS) | Q(address__startswith=WAYS)
+    return tries.exclude(harmless).count()
 
 
 def note_entry(address: str, user_id: int, *, now: datetime) -> None:

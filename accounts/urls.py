@@ -5,7 +5,7 @@ from django.urls import path
 from django.urls.resolvers import URLPattern
 
 from accounts import outbox_views
-from accounts.views import account, entrance, probes, settings
+from accounts.views import account, entrance, probes, settings, sso
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -40,6 +40,11 @@ urlpatterns: list[URLPattern] = [
     path("settings/sessions/<str:handle>/end/", settings.session_end, name="session_end"),
     path("settings/sessions/end-all/", settings.sessions_end_all, name="sessions_end_all"),
     path("not-me/<str:token>/", settings.not_me, name="not_me"),
+    path("sso/", sso.choose, name="sso_choose"),
+    path("sso/<slug:slug>/", sso.start, name="sso_start"),
+    path("sso/<slug:slug>/callback/", sso.callback, name="sso_callback"),
+    path("sso/<slug:slug>/link/", sso.link, name="sso_link"),
+    path("sso/<slug:slug>/prove/", sso.prove, name="sso_prove"),
     path("health/live", probes.live, name="health_live"),
     path("health/ready", probes.ready, name="health_ready"),
     path("metrics", probes.metrics, name="metrics"),

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import alarms, audit, passwords, seals, sessions, throttle
+from accounts import alarms, audit, passwords, seals, sessions, sso, throttle
 from accounts.clock import is_trustworthy
 from enforcement import logouts, notices, pass_alarms, reminding
 from twofactor import housekeeping
@@ -39,6 +39,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     throttle.forget_old,
     sessions.forget_dead,
     passwords.forget_unknown,
+    sso.forget_old,
     housekeeping.forget_old,
     forget_audit,
 )

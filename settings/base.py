@@ -214,6 +214,7 @@ SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
 SESSION_COOKIE_NAME = "gatehouse_session"
 SESSION_COOKIE_SAMESITE = "Lax"
 BROWSER_COOKIE_NAME = "gatehouse_browser"  # of accounts.browsers
+SSO_COOKIE_NAME = "gatehouse_sso"  # of accounts.sso_attempts
 CSRF_COOKIE_NAME = "gatehouse_csrf"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True

@@ -7,7 +7,7 @@ from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import audit, browsers, current, session_state, signin, throttle
+from accounts import audit, browsers, current, session_state, signin, sso, throttle
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.models import User
@@ -34,10 +34,10 @@ def complete(
     The session lives under the stamp that was read with the password, never under the one of now:
     what ended sessions in between ends this one, too.
 
-    :raises StartOver: if it did, or the person is gone.
+    :raises StartOver: if it did, or the person is gone, or the provider that was passed.
     """
     user = User.objects.filter(pk=pending.user_id, stamp=pending.stamp, is_active=True).first()
-    if user is None:
+    if user is None or not sso.is_still_vouched_for(pending):
         raise StartOver
     signin.drop(request)
     setup_note.drop(request.session)
@@ -52,11 +52,10 @@ def complete(
     )
     if pending.mailbox_proved and not verified:
         signin.note_link(request, user, now=now)  # set-up may follow from within
-    if pending.sso:
-        request.session["sso"] = list(pending.sso)
+    passed = sso.complete(request, user, pending, now=now)
     throttle.note_entry(address_of(request), user.pk, now=now)
     browsers.remember(request, user)
-    after = {"method": pending.method, "factor": factor, "verified": verified, **current.browser()}
+    after = {**passed, "factor": factor, "verified": verified, **current.browser()}
     audit.record(Event.SIGNED_IN, actor=user, subject=user, after=after, now=now)
     signed_in.send(sender=None, request=request, user=user, pending=pending, now=now)
     return user

@@ -125,3 +125,11 @@ class ReauthenticationForm(PasswordForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].widget.attrs.pop("autofocus")
+
+
+class FactorForm(ReauthenticationForm):
+    """For whom an identity provider has just asked anew: the factor alone is left to give."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["password"]

@@ -1,4 +1,4 @@
-"""What this app hears: the safety net of single devices, and objections to its mails.
+"""What this app hears and is asked: single devices, objections to its mails, who has a factor.
 
 Bulk changes of devices go through ``models.FactorQuerySet``.
 """
@@ -9,9 +9,10 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from accounts import sso_linking
 from accounts.models import Notice, User
 from accounts.signals import objected
-from twofactor import objections, safety_net
+from twofactor import devices, objections, safety_net
 from twofactor.models import SMSDevice, TOTPDevice
 
 
@@ -27,3 +28,6 @@ def renew_stamp(
 @receiver(objected)
 def take_back(sender: Any, *, notice: Notice, user: User, now: datetime, **kwargs: Any) -> None:
     objections.take_back(notice, user, now=now)
+
+
+sso_linking.register_factor(devices.can_verify)

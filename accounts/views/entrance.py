@@ -16,9 +16,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, links, passwords, signin, throttle
+from accounts import audit, links, passwords, signin, sso, throttle
 from accounts.audit import Event
 from accounts.client import address_of
+from accounts.emails import domain_of
 from accounts.forms import LoginForm, ResetForm
 from accounts.models import User
 from accounts.pages import too_many
@@ -54,7 +55,9 @@ def login(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/password_stopped.html", status=403)
     except signin.WrongPassword:
         form.add_error(None, WRONG)
-        return render(request, "accounts/login.html", {"form": form})
+        # By the domain alone: whether anybody has the address is not looked at.
+        offered = sso.ways(domain_of(given["email"]), given["next"])
+        return render(request, "accounts/login.html", {"form": form, "ways": offered})
     signin.begin(request, user, next_url=given["next"], method="password", now=now)
     return signin.proceed(request)
 

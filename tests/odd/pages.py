@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from accounts import invitations
+from accounts import invitations, sso_linking
 from accounts.models import Role
 from tests.enforcement.desk import account_page, person_page, requirement_page, root_browser
 from tests.enforcement.kit import browser, sign_in
-from tests.factories import make_account
+from tests.factories import make_account, make_provider
 from tests.journeys.driver import Browser
 from tests.journeys.pages import Form, Page
 from tests.journeys.post import link_in, mails_to, run_jobs
@@ -36,7 +37,27 @@ def before(client: Client, *paths: str) -> Iterator[Standpoint]:
 
 
 def nobody(world: Northwind) -> Iterator[Standpoint]:
-    yield from before(browser(), "/login/", "/password/reset/")
+    yield from before(browser(), "/login/", "/password/reset/", "/sso/")
+
+
+def who_links_a_sign_in(world: Northwind) -> Iterator[Standpoint]:
+    world.account.email_domains = ["northwind.example"]
+    world.account.save()
+    provider = make_provider(world.account, now=world.clock.now)
+    session = (client := browser()).session
+    session[sso_linking.KEY] = {
+        "provider": provider.pk,
+        "subject": "ada",
+        "email": world.ada.email,
+        "amr": [],
+        "acr": "",
+        "auth_time": None,
+        "next": "/",
+        "at": world.clock.now.isoformat(),
+    }
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key or ""
+    yield from before(client, f"/sso/{provider.slug}/link/")
 
 
 def who_forgot_the_password(world: Northwind) -> Iterator[Standpoint]:
@@ -136,6 +157,7 @@ def root(world: Northwind) -> Iterator[Standpoint]:
 OPENINGS: tuple[Opening, ...] = (
     nobody,
     who_forgot_the_password,
+    who_links_a_sign_in,
     who_is_invited,
     at_the_code_page,
     before_the_mailbox_is_proved,

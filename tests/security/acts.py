@@ -23,6 +23,7 @@ from accounts import (
     people,
     providers,
     sessions,
+    sso_linking,
 )
 from accounts.audit import Event
 from accounts.models import Account, Membership, Notice, Provider, Role, Session, User
@@ -365,6 +366,16 @@ def approval_declined(w: World) -> Deed:
     )
 
 
+def sso_refused(w: World) -> Deed:
+    provider = make_provider(w.account, now=w.now)
+    return lambda: browser().get(f"/sso/{provider.slug}/callback/", {"state": "made up"})
+
+
+def sso_linked(w: World) -> Deed:
+    provider = make_provider(w.account, now=w.now)
+    return lambda: sso_linking.link(provider, w.ada, "ada", now=w.now)
+
+
 def not_me(w: World) -> Deed:
     notice = Notice.objects.get(kind="set_up_done", user=w.eve.user)
     path = f"/not-me/{letters.not_me_token(notice)}/"
@@ -506,6 +517,9 @@ ACTS: dict[Event, Callable[[World], Deed]] = {
     Event.APPROVAL_GIVEN: approval_given,
     Event.APPROVAL_DECLINED: approval_declined,
     Event.NOT_ME: not_me,
+    Event.SSO_REFUSED: sso_refused,
+    Event.SSO_LINKED: sso_linked,
+    Event.SSO_UNLINKED: sso_unlinked,
     Event.PASSWORD_STOPPED: password_stopped,
     Event.KEYS_ROTATED: keys_rotated,
     Event.AUDIT_EXPORTED: audit_exported,
@@ -518,5 +532,4 @@ ACTS: dict[Event, Callable[[World], Deed]] = {
     Event.PROVIDER_SECRET_ROTATED: provider_secret_rotated,
     Event.PROVIDER_OFF: provider_off,
     Event.PROVIDER_CUT_OFF: provider_cut_off,
-    Event.SSO_UNLINKED: sso_unlinked,
 }

@@ -13,14 +13,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, keys, session_state, signin
+from accounts import audit, keys, session_state, signin, sso
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.models import User
 from accounts.purposes import Purpose, serves
 from accounts.session_state import FactorKind
 from twofactor import devices, texts, typed
-from twofactor.forms import PasswordForm, ReauthenticationForm
+from twofactor.forms import FactorForm, PasswordForm, ReauthenticationForm
 from twofactor.models import SentCode
 from twofactor.redeem import CodeRejected, Kind, TooMany, redeemed
 from twofactor.views import answers, texting
@@ -46,9 +46,10 @@ def _attempt(request: HttpRequest) -> str:
     return keys.mac("twofactor.attempt", request.session.session_key).hex()[:32]
 
 
-def _form(request: HttpRequest, user: User) -> PasswordForm:
-    form = ReauthenticationForm if devices.can_verify(user) else PasswordForm
-    return form(request.POST if request.method == "POST" else None)
+def _kind_of_form(request: HttpRequest, user: User, *, now: datetime) -> type[PasswordForm]:
+    if not devices.can_verify(user):
+        return PasswordForm
+    return FactorForm if session_state.passed_anew(request, now=now) else ReauthenticationForm
 
 
 @serves(Purpose.MEMBER)
@@ -59,7 +60,8 @@ def reauthenticate(request: HttpRequest) -> HttpResponse:
     """Take the password, and a code from who has a device that verifies."""
     now = timezone.now()
     user = answers.person_of(request)
-    form = _form(request, user)
+    kind = _kind_of_form(request, user, now=now)
+    form = kind(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _page(request, user, form, now=now)
     try:
@@ -70,7 +72,7 @@ def reauthenticate(request: HttpRequest) -> HttpResponse:
 
 def _check(request: HttpRequest, user: User, form: PasswordForm, *, now: datetime) -> HttpResponse:
     """Check the password first: a wrong one spends no code."""
-    if not signin.is_own_password(request, user, form.cleaned_data["password"], now=now):
+    if not _is_first_step_done(request, user, form, now=now):
         form.add_error("password", _("This is not your password."))
         return _page(request, user, form, now=now)
     if not isinstance(form, ReauthenticationForm):
@@ -87,6 +89,15 @@ def _check(request: HttpRequest, user: User, form: PasswordForm, *, now: datetim
         return _page(request, user, form, now=now)
     factor = FactorKind.BACKUP if kind is Kind.BACKUP else FactorKind.DEVICE
     return _proved(request, user, factor=factor, now=now)
+
+
+def _is_first_step_done(
+    request: HttpRequest, user: User, form: PasswordForm, *, now: datetime
+) -> bool:
+    """Whether the password was given, or the provider asked anew in its place."""
+    if isinstance(form, FactorForm):
+        return True
+    return signin.is_own_password(request, user, form.cleaned_data["password"], now=now)
 
 
 def _kind(request: HttpRequest, user: User, *, now: datetime) -> Kind:
@@ -113,7 +124,10 @@ def _proved(
     next_url = _next(request)
     request.session.cycle_key()
     rotate_token(request)
-    session_state.mark_proof(request, now=now, factor=factor)
+    if factor and session_state.passed_anew(request, now=now):
+        session_state.mark_factor(request, now=now, factor=factor)
+    else:
+        session_state.mark_proof(request, now=now, factor=factor)
     audit.record(Event.REAUTHENTICATED, actor=user, subject=user, after={"factor": factor}, now=now)
     return HttpResponseRedirect(next_url)
 
@@ -125,6 +139,8 @@ def _page(request: HttpRequest, user: User, form: PasswordForm, *, now: datetime
         "next_url": _next(request),
         "phone": phone,
         "next_text_at": texts.next_at(user, now=now) if phone else None,
+        "ways": sso.ways_to_prove(request, _next(request)),
+        "asks_password": "password" in form.fields,
     }
     return answers.page(request, "reauthenticate", context)
 
@@ -150,7 +166,8 @@ def reauthenticate_text(request: HttpRequest) -> HttpResponse:
         )
     except texting.NOT_TEXTED as error:
         messages.error(request, texting.words(error))
-        response = _page(request, user, ReauthenticationForm(), now=now)
+        empty = _kind_of_form(request, user, now=now)()
+        response = _page(request, user, empty, now=now)
         return texting.with_wait(response, error, now=now)
     messages.success(request, _("We sent a text. It can take a minute to arrive."))
     return to_reauthentication(request, _next(request))
