@@ -21,7 +21,7 @@ from tests.journeys.clock import Clock, stopped_clock
 
 pytestmark = pytest.mark.django_db
 
-every_language = pytest.mark.parametrize("language", ["de"])
+every_language = pytest.mark.parametrize("language", messages.LANGUAGES)
 VALUE = re.compile(r"%\(\w+\)[sd]|\{\w+\}|<[^>]*>|%d")
 TAG = re.compile(r"<(script|style|pre)\b.*?</\1>|<[^>]*>", re.DOTALL)
 SAID = re.compile(r'\b(?:aria-label|data-label|title|placeholder)="([^"]*)"')

@@ -65,10 +65,11 @@ MARKS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext"
 MARKS |= {"npgettext", "npgettext_lazy"}
 SENTENCE = re.compile(r"[A-Z“][^{}<>=_]*\s[^{}<>=_]*\w[^{}<>=_]*[.?!:]", re.DOTALL)
 LABELS = {"label", "help_text", "description", "verbose_name", "verbose_name_plural", "title"}
-# Nobody but developers and operators reads these: faults of code and settings, logs, figures.
+# Nobody but developers and operators reads these: faults of code and settings, logs, figures, and
+# what was wrong with a provider's answer.
 FOR_OPERATORS = {
     "accounts/alarms.py", "accounts/app_role.py", "accounts/audit_check.py", "accounts/checks.py",
-    "accounts/figures.py",
+    "accounts/figures.py", "accounts/oidc.py", "accounts/oidc_metadata.py", "accounts/outgoing.py",
     "accounts/heads.py", "accounts/sealing.py", "accounts/throttle.py", "accounts/views/probes.py",
     "enforcement/checks.py", "enforcement/pass_alarms.py", "enforcement/styleguide.py",
     "twofactor/checks.py", "twofactor/sealing.py",
