@@ -5,12 +5,20 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.test import Client
+from django.test.utils import override_settings
 from django.urls import reverse
 
 from accounts import invitations, sso_linking
-from accounts.models import Role
-from tests.enforcement.desk import account_page, person_page, requirement_page, root_browser
-from tests.enforcement.kit import browser, sign_in
+from accounts.models import Account, Notice, Role
+from enforcement import approvals
+from tests.enforcement.desk import (
+    account_page,
+    person_page,
+    requirement_page,
+    root_browser,
+    support_browser,
+)
+from tests.enforcement.kit import browser, enrolled_person, sign_in
 from tests.factories import make_account, make_provider
 from tests.journeys.driver import Browser
 from tests.journeys.pages import Form, Page
@@ -18,6 +26,7 @@ from tests.journeys.post import link_in, mails_to, run_jobs
 from tests.journeys.world import Northwind, enrol
 
 SUPPORT_DOES = ("pass", "reset", "staff")
+SUPPORT_DOES_AT_ONCE = ("address", "sign_out", "deactivate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +163,30 @@ def root(world: Northwind) -> Iterator[Standpoint]:
     )
 
 
+def owner_while_it_runs(world: Northwind) -> Iterator[Standpoint]:
+    """A member to remind, one at a foreign address to advise, and a mail that failed."""
+    Account.objects.filter(pk=world.account.pk).update(email_domains=["work.example"])
+    world.require()
+    client = sign_in(world.owner)
+    run_jobs()
+    Notice.objects.filter(user=world.ada).update(state=Notice.State.FAILED)
+    world.clock.forward(minutes=5)
+    yield from before(client, account_page(world.account), requirement_page(world.account))
+
+
+def support_with_something_waiting(world: Northwind) -> Iterator[Standpoint]:
+    """What somebody else of support asked for waits, for an owner."""
+    world.require()
+    colleague = enrolled_person(email="colleague@gatehouse.example", is_staff=True).user
+    with override_settings(TWO_FACTOR_PASS_APPROVAL=True):
+        approvals.grant_or_ask(
+            user=world.owner, actor=colleague, reason="Lost", ticket="", now=world.clock.now
+        )
+    does = [person_page(world.owner, name) for name in ("approve", "decline")]
+    does += [person_page(world.ben, name) for name in SUPPORT_DOES_AT_ONCE]
+    yield from before(support_browser(), *does)
+
+
 OPENINGS: tuple[Opening, ...] = (
     nobody,
     who_forgot_the_password,
@@ -165,7 +198,9 @@ OPENINGS: tuple[Opening, ...] = (
     in_set_up_by_text,
     signed_in,
     owner,
+    owner_while_it_runs,
     root,
+    support_with_something_waiting,
 )
 
 

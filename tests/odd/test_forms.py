@@ -23,6 +23,7 @@ FIELDS = {
     "scope", "old_password", "new_password1", "new_password2", "name", "language", "time_zone",
     "role", "reason", "ticket", "confirm", "preview_at", "plan", "email_domains", "is_staff",
     "is_superuser", "send", "back", "username", "_save", "_continue",
+    "number",
 }  # fmt: skip
 TAKEN = {302, 303}
 CODES = {"code"}  # never taken, whatever the value

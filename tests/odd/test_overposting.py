@@ -45,6 +45,7 @@ ENROLLED = {
     "+BackupCode", "+BackupCodeSet", "User.ended_reason", "User.enrolled_at", "User.last_login",
     "User.mailbox_nonce", "User.stamp",
 }  # fmt: skip
+APPROVED = {"Approval.closed_as", "Approval.closed_at", "Approval.closed_by_id"}
 CHANGES: dict[str, set[str]] = {
     "login": {"User.last_login"},
     "login_cancel": {"-TOTPDevice"},
@@ -80,13 +81,27 @@ CHANGES: dict[str, set[str]] = {
     "admin:accounts_account_export": set(),
     "admin:accounts_account_export, an owner's": set(),
     "admin:accounts_account_requirement": {"+Policy"},
-    "admin:accounts_account_requirement, an owner's": {"+Policy"},
+    "admin:accounts_account_requirement, an owner's": {
+        "+Policy", "Policy.ended_at", "Policy.ended_by_id",
+    },
+    "admin:accounts_account_advise, an owner's": set(),  # mails owed, as are the next two
+    "admin:accounts_account_remind, an owner's": {"Policy.reminder_asked_at"},
+    "admin:accounts_account_send_again, an owner's": set(),
     "admin:accounts_user_add": {"+User"},
     "admin:accounts_user_pass": {"+Pass", "User.pass_until"},
     "admin:accounts_user_reset": {
         "-BackupCode", "-BackupCodeSet", "-TOTPDevice", "User.ended_reason", "User.stamp",
     },
     "admin:accounts_user_staff": {"User.is_staff"},
+    "admin:accounts_user_approve": {"+Pass", "User.pass_until"} | APPROVED,
+    "admin:accounts_user_decline": APPROVED,
+    "admin:accounts_user_address": {
+        "User.email", "User.ended_reason", "User.mailbox_nonce", "User.stamp",
+    },
+    "admin:accounts_user_sign_out": {"User.ended_reason", "User.session_salt", "User.stamp"},
+    "admin:accounts_user_deactivate": {
+        "User.ended_reason", "User.is_active", "User.session_salt", "User.stamp",
+    },
 }  # fmt: skip
 FILLED = {
     "email": "guest@northwind.example", "password": PASSWORD, "old_password": PASSWORD,
@@ -131,7 +146,9 @@ def view_of(blank: Blank) -> str:
 def purpose_of(blank: Blank, opening: str) -> str:
     """Name a form; those of the admin are others to an owner than to a superuser."""
     view = view_of(blank)
-    return f"{view}, an owner's" if opening == "owner" and view.startswith("admin:") else view
+    return (
+        f"{view}, an owner's" if opening.startswith("owner") and view.startswith("admin:") else view
+    )
 
 
 def beside(choice: int) -> dict[str, str]:

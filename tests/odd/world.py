@@ -15,12 +15,12 @@ from django.db.models import CharField, TextField
 from django.test import Client
 
 from accounts.models import Account, Invitation, Membership, User
-from enforcement.models import Pass, PassRequest, Policy
+from enforcement.models import Approval, Pass, PassRequest, Policy
 from twofactor.models import BackupCode, BackupCodeSet, SMSDevice, TOTPDevice
 
 # What a refused try leaves alone. It may write elsewhere: that it was one, and what to tell.
 KEPT: list[Any] = [
-    User, Account, Membership, Invitation, Policy, Pass, PassRequest,
+    User, Account, Membership, Invitation, Policy, Pass, PassRequest, Approval,
     TOTPDevice, SMSDevice, BackupCodeSet, BackupCode,
 ]  # fmt: skip
 LINES = {"message", "endorsement", "reason"}  # texts that may have several lines
