@@ -59,10 +59,16 @@ class AuditAdmin(ScopedAdmin):
     ordering = ("-number",)
     sortable_by = ()
     FOR_OWNERS: ClassVar[list[str]] = [
-        "number", "when", "what", "who", "whom", "account_name", "detail",
-        "shown_before", "shown_after",
+        "when", "what", "who", "whom", "account_name", "detail", "shown_before", "shown_after",
     ]  # fmt: skip
-    FOR_SUPPORT: ClassVar[list[str]] = [*FOR_OWNERS, "address", "request_id", "place", "seal"]
+    FOR_SUPPORT: ClassVar[list[str]] = [
+        "number",
+        *FOR_OWNERS,
+        "address",
+        "request_id",
+        "place",
+        "seal",
+    ]
 
     def owned(self, rows: QuerySet[Any], person: User) -> QuerySet[Any]:
         return rows.filter(account_id__in=owned_accounts(person))

@@ -8,6 +8,8 @@ through use cases, which write the audit; Django's own log of the admin would be
 from typing import Any, NoReturn
 
 from django.contrib import admin
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.core.exceptions import BadRequest
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -68,7 +70,11 @@ class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generics at
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         titled = {"title": self.list_title, **(extra_context or {})}
-        return super().changelist_view(request, titled)
+        try:
+            return super().changelist_view(request, titled)
+        except DisallowedModelAdminLookup as error:
+            # Django's own answer is the same, but logged as a fault of the site.
+            raise BadRequest(str(error)) from None
 
     def _get_obj_does_not_exist_redirect(
         self, request: HttpRequest, opts: Any, object_id: str

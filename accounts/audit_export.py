@@ -20,10 +20,9 @@ from accounts.audit_words import plain_words_of
 from accounts.models import Account, AuditEvent, AuditSeal, User
 
 CHUNK = 300
-COLUMNS = (
-    "number", "at", "event", "what", "by", "about", "account", "before", "after",
-)  # fmt: skip
-FOR_SUPPORT = (*COLUMNS, "address", "request_id", "seal", "hash")
+# A row's number counts those of the whole site: how much goes on there is no owner's to know.
+COLUMNS = ("at", "event", "what", "by", "about", "account", "before", "after")
+FOR_SUPPORT = ("number", *COLUMNS, "address", "request_id", "seal", "hash")
 STREAMS = {"csv": exports.stream_csv, "json": exports.stream_json}
 
 
@@ -93,7 +92,6 @@ def _row(row: Any, export: Export, seal: AuditSeal | None) -> list[Any]:
             "" if value is None else json.dumps(value, ensure_ascii=False) for value in values
         ]
     told = [
-        row.number,
         row.at.astimezone(UTC),
         row.event,
         plain_words_of(row.event),
@@ -104,5 +102,5 @@ def _row(row: Any, export: Export, seal: AuditSeal | None) -> list[Any]:
     ]
     if export.is_support:
         place = [seal.number, seal.hash] if seal else ["", ""]
-        told += [row.address, row.request_id, *place]
+        return [row.number, *told, row.address, row.request_id, *place]
     return told

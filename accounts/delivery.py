@@ -138,13 +138,19 @@ def _note_trouble(notice: Notice, kind: Kind, error: Exception, *, now: datetime
     told = f"{type(error).__name__} {_code(error) or ''}".strip()
     logger.warning("Mail %s (%s) was not sent: %s", notice.pk, notice.kind, told)
     is_permanent = _is_permanent(error)
-    if not is_permanent and now - notice.created_at < GIVES_UP_AFTER:
+    if not is_permanent and now - _owed_since(notice) < GIVES_UP_AFTER:
         due_at = now + WAITS[min(notice.tries, len(WAITS) - 1)]
         Notice.objects.filter(pk=notice.pk).update(
             tries=notice.tries + 1, due_at=due_at, error=told
         )
         return
     _give_up(notice, kind, told, is_permanent=is_permanent, now=now)
+
+
+def _owed_since(notice: Notice) -> datetime:
+    """A mail that an owner sends again has its days of patience anew."""
+    again = notice.context.get(mail.SENT_AGAIN_AT)
+    return datetime.fromisoformat(again) if again else notice.created_at
 
 
 @transaction.atomic

@@ -18,6 +18,8 @@ from accounts.models import Account, Membership, Notice, User
 Values = Callable[[Notice, datetime], dict[str, Any]]
 StillOwed = Callable[[Notice, datetime], bool]
 
+SENT_AGAIN_AT = "sent_again_at"  # in the context of a mail that an owner sends again
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:

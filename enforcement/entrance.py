@@ -83,9 +83,8 @@ def _restart(request: HttpRequest) -> HttpResponse:
     signin.drop(request)
     if not answers.is_page(request):
         return answers.to_sign_in(request, ended=None)
-    messages.error(
-        request, _("Something changed in another browser meanwhile. Please start again.")
-    )
+    # Set up elsewhere, signed out everywhere or deactivated: which, is told by mail, not here.
+    messages.error(request, _("This sign-in is no longer good. Please start again."))
     return HttpResponseRedirect(reverse("login"))
 
 

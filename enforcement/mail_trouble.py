@@ -63,7 +63,8 @@ def send_again(*, account: Account, pk: int, actor: User, now: datetime) -> Noti
     if found.state != Notice.State.FAILED:
         raise NotFailed(_("This mail is on its way, or was sent, already."))
     found.state, found.due_at, found.tries, found.error = Notice.State.OWED, now, 0, ""
-    found.save(update_fields=["state", "due_at", "tries", "error"])
+    found.context[mail.SENT_AGAIN_AT] = now.isoformat()
+    found.save(update_fields=["state", "due_at", "tries", "error", "context"])
     audit.record(
         Event.MAIL_SENT_AGAIN,
         actor=actor,

@@ -243,6 +243,25 @@ def test_a_mail_that_failed_is_sent_again_and_the_mark_goes(
     assert "did not arrive" not in said(client, northwind)
 
 
+def test_a_mail_sent_again_after_days_outlasts_a_server_that_is_away(
+    owner: User, ada: User, northwind: Account, clock: Clock, settings: Any
+) -> None:
+    found = failed_mail(northwind, ada, clock.now)
+    days_ago = clock.now - timedelta(days=4)
+    Notice.objects.filter(pk=found.pk).update(
+        kind="owner_requirement_off", drop_at=None, created_at=days_ago
+    )
+    press(owner_browser(owner), northwind, "send_again", found.pk)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # nobody listens there
+    for days, state in ((0, "owed"), (2, "owed"), (1, "failed")):
+        clock.forward(days=days)
+        Notice.objects.filter(pk=found.pk, state="owed").update(due_at=clock.now)
+        delivery.send_due(now=clock.now)
+        found.refresh_from_db()
+        assert found.state == state, found.error
+
+
 def test_no_foreign_and_no_private_mail_is_sent_again(
     owner: User, ada: User, northwind: Account, clock: Clock
 ) -> None:

@@ -204,6 +204,9 @@ def test_the_background_is_told_so_in_json(enrolled: Enrolled, clock: Clock) -> 
 def test_a_deactivated_person_does_not_get_further(enrolled: Enrolled, clock: Clock) -> None:
     client = sign_in(enrolled.user)
     User.objects.filter(pk=enrolled.user.pk).update(is_active=False)
+    told = client.get("/login/continue/", follow=True).content.decode()
+    assert "This sign-in is no longer good" in told
+    assert "another browser" not in told
     assert leads_to(client).startswith("/login/")
     give_code(client, enrolled, clock)
     assert not is_in(client)

@@ -1,5 +1,6 @@
 """What an owner may ask a list of the admin by its URL tells nothing of another account's rows."""
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -44,12 +45,16 @@ def conditions(model: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("model", TAKEN)
-def test_all_conditions_but_a_few_are_refused(model: str, clock: Clock) -> None:
+def test_all_conditions_but_a_few_are_refused(
+    model: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And what anybody may type into a URL is no fault of the site, to be told as one."""
     assert set(TAKEN) == set(registered())
     world = make_world(clock)
     client, number = sign_in(world.alpha.owner), str(world.beta.account.pk)
     names = [name for name in conditions(registered()[model]) if name not in TAKEN[model]]
     assert not [name for name in names if asked(client, model, name, number)[0].status_code != 400]
+    assert {one.levelname for one in caplog.records if one.levelno > logging.INFO} == {"WARNING"}
 
 
 @pytest.mark.parametrize("model", TAKEN)
