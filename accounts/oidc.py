@@ -41,7 +41,9 @@ __all__ = ["Failed", "Secrets", "Step", "authorization_url", "claims_of"]
 SCOPES = "openid email profile"
 LEEWAY = 60  # seconds that two clocks may differ
 LONGEST_SUBJECT = 255
-MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
+MALFORMED = (
+    JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

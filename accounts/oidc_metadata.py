@@ -150,7 +150,7 @@ def get_json(step: Step, url: str, *, token: str = "") -> dict[str, Any]:
             raise unreachable(step, error) from error
     try:
         document = response.json() if response.status_code == OK else None
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         text = f"{url} answers {response.status_code}, and no JSON object."

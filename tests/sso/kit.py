@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 from accounts.audit import Event
-from accounts.models import Account, AuditEvent, Provider, User
+from accounts.models import Account, AuditEvent, Identity, Membership, Provider, User
+from tests.factories import make_identity, make_user
 from tests.services.idp import Idp
 
 
@@ -54,10 +56,21 @@ def signed_in_as(client: Client) -> str:
     return User.objects.get(pk=user_id).email
 
 
-def check_refused(answer: Any, *, code: str, client: Client) -> None:
+def known_ada(house: House) -> User:
+    """Return a member whom the provider knows by the subject that it tells."""
+    told = house.idp.person
+    ada = make_user(told["email"])
+    Membership.objects.create(account=house.account, user=ada)
+    make_identity(house.provider, ada, now=timezone.now())
+    Identity.objects.filter(provider=house.provider, user=ada).update(subject=told["sub"])
+    return ada
+
+
+def check_refused(answer: Any, client: Client, *, code: str) -> None:
     """Nobody is in, the page says so, and exactly one row tells why."""
     assert answer.status_code == 403, answer
     assert "Not signed in" in answer.content.decode()
-    assert refusals() == [code]
+    (reason,) = refusals()
+    assert reason.startswith(code), reason
     assert "_auth_user_id" not in client.session
     assert "pending" not in client.session
