@@ -119,6 +119,13 @@ class Identity(models.Model):
     subject = models.CharField(max_length=255)
     created_at = models.DateTimeField(editable=False)
     last_at = models.DateTimeField(editable=False, help_text="When it last signed in.")
+    stamp_at_end = models.CharField(
+        max_length=32,
+        default="",
+        editable=False,
+        help_text="The person's stamp when the provider was switched off: what renewed it before "
+        "ended no session that came through it.",
+    )
 
     class Meta:
         verbose_name_plural = "identities"

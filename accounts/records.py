@@ -25,6 +25,8 @@ class EndReason(models.TextChoices):
     PASSWORD = "password", _("the password was changed")
     ADDRESS = "address", _("the email address was changed")
     EVERYWHERE = "everywhere", _("you signed out everywhere")
+    CUT_OFF = "cut_off", _("the single sign-on that you came through was stopped")
+    LEFT = "left", _("you no longer belong to the account whose single sign-on you used")
     IDLE = "idle", _("nothing had happened for a while")
     EXPIRED = "expired", _("the session had reached its greatest age")
 
@@ -47,6 +49,9 @@ class Session(AbstractBaseSession):
     stamp = models.CharField(max_length=32, default="", help_text="The stamp it was born under.")
     is_verified = models.BooleanField(default=False)
     method = models.CharField(max_length=8, default="", help_text="password or sso")
+    sso = models.TextField(
+        default="", help_text='The keys of the providers it passed, as ",3,7,"; or nothing.'
+    )
     born_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
     address = models.CharField(max_length=45, default="")

@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -48,11 +48,17 @@ def columns(data: dict[str, Any]) -> dict[str, Any]:
         "stamp": data.get("stamp", ""),
         "is_verified": data.get("verified", False),
         "method": data.get("method", ""),
+        "sso": told_as(data.get("sso", ())),
         "born_at": _instant(data.get("born_at")),
         "seen_at": _instant(data.get("seen_at")),
         "address": data.get("address", ""),
         "agent": data.get("agent", ""),
     }
+
+
+def told_as(providers: Sequence[int]) -> str:
+    """Return the keys of ``providers`` so that each is found by its commas."""
+    return "".join(f",{key}" for key in providers) + "," if providers else ""
 
 
 def _instant(value: str | None) -> datetime | None:

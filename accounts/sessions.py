@@ -9,11 +9,11 @@ from importlib import import_module
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models import F, QuerySet, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Concat, Substr
 
 from accounts import keys
-from accounts.models import EndReason, Session, User, random_value
+from accounts.models import EndReason, Provider, Session, User, random_value
 
 MARK = "~"  # stands in no random value
 STAMP_LENGTH = 32
@@ -74,8 +74,14 @@ def end_one(session: Session) -> None:
 
 
 def live_sessions(user: User, *, now: datetime) -> QuerySet[Session]:
-    """Return the sessions of ``user`` that the stamp still vouches for, the latest first."""
-    living = Session.objects.filter(user_id=user.pk, stamp=user.stamp, expire_date__gt=now)
+    """Return the sessions of ``user`` that are not over, the latest first.
+
+    Those that came through a live provider outlive a renewed stamp.
+    """
+    vouched_for = Q(stamp=user.stamp)
+    for key in Provider.objects.live().filter(identities__user=user).values_list("pk", flat=True):
+        vouched_for |= Q(sso__contains=f",{key},")
+    living = Session.objects.filter(vouched_for, user_id=user.pk, expire_date__gt=now)
     # Without data it is a trace for the sweep of a deadline: no browser holds it any more.
     return living.exclude(session_data="").order_by("-seen_at")
 

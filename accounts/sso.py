@@ -179,6 +179,10 @@ def complete(
             return _passed(request, provider, user, vouched, now=now)
         if sso_linking.link(provider, user, vouched.subject, now=now):
             return _passed(request, provider, user, vouched, now=now)
+    if pending.sso:  # passed by a session that a deadline has turned into this sign-in
+        session_state.mark_came_by_provider(request, asked_at=None, now=now)
+        request.session["sso"] = list(pending.sso)
+        return {"method": pending.method}
     if user.last_provider_id is not None:
         User.objects.filter(pk=user.pk).update(last_provider=None)
     return {"method": pending.method}

@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from accounts import memberships, signin
-from accounts.models import Account, Plan, Role, User
+from accounts.models import Account, Identity, Plan, Provider, Role, User
 from accounts.session_state import FactorKind
 from enforcement import passes, policies
 from enforcement.models import Pass
@@ -99,13 +99,21 @@ def request_with_session(key: str | None = None, path: str = "/") -> HttpRequest
     return request
 
 
-def sign_in(person: User, *, verified: bool, now: datetime) -> str:
-    """Sign ``person`` in past every question; return the session's key."""
+def sign_in(
+    person: User, *, verified: bool, now: datetime, through: Sequence[Provider] = ()
+) -> str:
+    """Sign ``person`` in past every question, by password or ``through`` providers.
+
+    Return the session's key.
+    """
     request = request_with_session()
     person.refresh_from_db()
-    pending = signin.prepare(person, next_url="/", method="password", now=now)
+    method, passed = "sso" if through else "password", tuple(each.pk for each in through)
+    pending = signin.prepare(person, next_url="/", method=method, now=now)
     factor = FactorKind.DEVICE if verified else None
-    challenge.complete(request, replace(pending), verified=verified, factor=factor, now=now)
+    challenge.complete(
+        request, replace(pending, sso=passed), verified=verified, factor=factor, now=now
+    )
     request.session.save()
     return str(request.session.session_key)
 
@@ -166,5 +174,62 @@ STATES: dict[str, Callable[[datetime], str]] = {
     "overdue": overdue,
     "pass ran out": pass_ran_out,
     "enrolled, not verified": not_verified,
+}
+
+
+def _through(now: datetime, *, since: timedelta) -> tuple[User, Provider]:
+    """Return a member of a requiring account, and the account's provider, which knows them."""
+    person, account = _required(now, since=since)
+    number = next(_numbers)
+    provider = Provider.objects.create(
+        account=account, slug=f"bench-{number}", name="Bench", issuer="https://idp.example",
+        created_at=now - 5 * DAY,
+    )  # fmt: skip
+    Identity.objects.create(
+        provider=provider, user=person, subject=str(number), created_at=now, last_at=now
+    )
+    return person, provider
+
+
+def exempt_by_sso(now: datetime) -> str:
+    person, provider = _through(now, since=2 * DAY)
+    return sign_in(person, verified=False, now=now, through=[provider])
+
+
+def exempt_and_verified(now: datetime) -> str:
+    person, provider = _through(now, since=2 * DAY)
+    enrol(person, now=now - HOUR)
+    return sign_in(person, verified=True, now=now, through=[provider])
+
+
+def exempt_from_one_of_two(now: datetime) -> str:
+    person, provider = _through(now, since=2 * DAY)
+    other = make_account(now=now - 10 * DAY)
+    join(person, other, now=now - 10 * DAY)
+    policies.switch_on(account=other, actor=None, now=now - HOUR)
+    return sign_in(person, verified=False, now=now, through=[provider])
+
+
+def provider_off_since(now: datetime) -> str:
+    person, provider = _through(now, since=HOUR)
+    enrol(person, now=now - HOUR / 2)
+    key = sign_in(person, verified=False, now=now, through=[provider])
+    Provider.objects.filter(pk=provider.pk).update(off_at=now)
+    return key
+
+
+def provider_cut_off(now: datetime) -> str:
+    person, provider = _through(now, since=HOUR)
+    key = sign_in(person, verified=False, now=now, through=[provider])
+    Provider.objects.filter(pk=provider.pk).update(cut_off_at=now)
+    return key
+
+
+SSO_STATES: dict[str, Callable[[datetime], str]] = {
+    "exempt by SSO": exempt_by_sso,
+    "exempt by SSO and verified": exempt_and_verified,
+    "exempt from one of two": exempt_from_one_of_two,
+    "provider switched off since": provider_off_since,
+    "provider cut off": provider_cut_off,
 }
 LET_IN = ("verified", "in the window", "on a pass", "nothing binds")

@@ -17,6 +17,7 @@ from accounts.signin import Pending, PendingStep
 from enforcement import visitor
 from enforcement.decision import Obligation
 from enforcement.standing import binding_accounts
+from enforcement.visitor import Visitor
 from twofactor import backup_codes
 
 
@@ -66,7 +67,7 @@ def held_by(request: HttpRequest) -> list[Hold]:
     person: User | None = getattr(request, "pending_user", None)
     if pending is None or person is None or pending.step is not PendingStep.ENROL:
         return []
-    holds = [_hold(policy.account, person) for policy in binding_accounts(person)]
+    holds = [_hold(policy.account, person) for policy in binding_accounts(person, sso=pending.sso)]
     if pending.invitation is None:
         return holds
     joining = Invitation.objects.open().filter(pk=pending.invitation, email=person.email)
@@ -82,8 +83,10 @@ def _hold(account: Account, person: User) -> Hold:
 
 def ended_by(request: HttpRequest) -> list[Account]:
     """Return the accounts whose requirement ended the session that this browser still names."""
-    person = visitor.of(request).person
-    return [policy.account for policy in binding_accounts(person)] if person else []
+    asking = visitor.of(request)
+    if asking.person is None:
+        return []
+    return [policy.account for policy in binding_accounts(asking.person, sso=asking.sso)]
 
 
 def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:
@@ -94,15 +97,16 @@ def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:
     if asking.person is None or asking.obligation is None:
         return None
     if asking.obligation.is_on_pass or asking.obligation.is_ahead:
-        return _counting_down(asking.person, asking.obligation, now=now)
+        return _counting_down(asking, asking.obligation, now=now)
     if asking.has_device and backup_codes.are_unsaved(asking.person):
         return Banner(kind="codes", url=reverse("backup_codes"))
     return None
 
 
-def _counting_down(person: User, obligation: Obligation, *, now: datetime) -> Banner | None:
+def _counting_down(asking: Visitor, obligation: Obligation, *, now: datetime) -> Banner | None:
     until = obligation.until or now
-    names = tuple(binding_accounts(person).values_list("account__name", flat=True))
+    found = binding_accounts(asking.signed_in_person(), sso=asking.sso)
+    names = tuple(found.values_list("account__name", flat=True))
     if obligation.is_ahead and not names:
         return None  # this very request ended what asked for it
     return Banner(

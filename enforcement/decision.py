@@ -26,6 +26,7 @@ class Standing:
     has_device: bool = False  # confirmed
     is_verified: bool = False  # under the current stamp
     is_sso: bool = False  # passed at least one provider that is live now
+    was_sso: bool = False  # passed one that was switched off since (not cut off)
     pass_until: datetime | None = None  # of a pass that is not settled yet
     pass_ran_out: bool = False  # settled, in a period that still binds; no set-up since
 
@@ -78,9 +79,9 @@ def decide(standing: Standing, *, now: datetime) -> Obligation:
         return Obligation(Step.ENROL_SOON, until=due_at)
     if until is not None:
         return Obligation(Step.PASS_ENDED, until=until)
-    if standing.has_device:
+    if standing.has_device and (is_overdue or not standing.was_sso):
         return Obligation(Step.CODE_NEEDED)
-    if is_overdue or (standing.pass_ran_out and due_at is not None):
+    if is_overdue or (standing.pass_ran_out and due_at is not None and not standing.was_sso):
         return Obligation(Step.ENROL_NOW, until=due_at)
     if due_at is not None:
         return Obligation(Step.ENROL_SOON, until=due_at)

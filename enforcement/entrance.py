@@ -21,7 +21,8 @@ from accounts.signin import Pending, PendingStep
 from accounts.throttle import TooMany
 from enforcement import answers, passes, reader, visitor
 from enforcement.decision import Obligation, Step, decide
-from enforcement.standing import facts_of, joining_due_at, standing_of
+from enforcement.reader import Through
+from enforcement.standing import Facts, facts_of, joining_due_at, standing_of
 from enforcement.visitor import Visitor
 from twofactor import challenge, mailbox
 
@@ -42,14 +43,25 @@ def load_person(request: HttpRequest, pending: Pending) -> User | None:
     return person
 
 
+def _facts(person: User, through: Through | None) -> Facts:
+    """Return the facts for a sign-in; only a session outlives its provider without a code."""
+    known = facts_of(person)
+    return known if through is None else replace(through.told(known), was_sso=False)
+
+
 def obligation_of(
-    request: HttpRequest, pending: Pending, person: User, *, now: datetime
+    request: HttpRequest, pending: Pending, person: User, through: Through | None, *, now: datetime
 ) -> Obligation:
-    joining = joining_due_at(pending.invitation, person=person, now=now)
-    standing = standing_of(person, facts_of(person), joining_due_at=joining)
+    joining = joining_due_at(pending.invitation, person=person, now=now, sso=pending.sso)
+    standing = standing_of(person, _facts(person, through), joining_due_at=joining)
     found = decide(standing, now=now)
     request.obligation = found  # type: ignore[attr-defined]
     return found
+
+
+def _still_counts(pending: Pending, through: Through) -> bool:
+    """Whether the providers that were passed still vouch for who is half-way in."""
+    return not through.is_cut_off and (pending.vouched is None or through.is_live)
 
 
 def next_step(request: HttpRequest, pending: Pending, *, now: datetime) -> PendingStep | None:
@@ -57,7 +69,11 @@ def next_step(request: HttpRequest, pending: Pending, *, now: datetime) -> Pendi
     person = load_person(request, pending)
     if person is None:
         return None
-    found = obligation_of(request, pending, person, now=now)
+    through = reader.read_sso(person.pk, pending.sso)
+    if through is not None and not _still_counts(pending, through):
+        request.pending_user = None  # type: ignore[attr-defined]
+        return None
+    found = obligation_of(request, pending, person, through, now=now)
     return LEADS_TO.get(found.step)
 
 
@@ -137,13 +153,15 @@ def demote(
     The set-up's own note stays, so the secret that was scanned stays good; all else is closed.
     """
     person = asking.signed_in_person()
-    for key in (auth.SESSION_KEY, auth.BACKEND_SESSION_KEY, auth.HASH_SESSION_KEY, "stamp"):
+    for key in (auth.SESSION_KEY, auth.BACKEND_SESSION_KEY, auth.HASH_SESSION_KEY, "stamp", "sso"):
         request.session.pop(key, None)
     request.session.cycle_key()
     rotate_token(request)
     method = asking.state.method if asking.state else "password"
     pending = signin.prepare(person, next_url=reverse("home"), method=method, now=now)
-    pending = replace(pending, step=PendingStep.ENROL, mailbox_proved=mailbox_proved)
+    pending = replace(
+        pending, step=PendingStep.ENROL, mailbox_proved=mailbox_proved, sso=asking.sso
+    )
     signin.write(request, pending)
     visitor.forget(request)
     return pending

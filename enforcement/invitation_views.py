@@ -15,7 +15,7 @@ from accounts import invitations, links, people, signin
 from accounts.forms import NewPersonForm
 from accounts.models import Invitation, User
 from accounts.purposes import Purpose, serves
-from enforcement import joining, policies
+from enforcement import joining, policies, visitor
 
 TEMPLATE = "enforcement/invitation.html"
 MOST_DIGITS = 18  # of a 64-bit key
@@ -78,13 +78,17 @@ def _signed_in(request: HttpRequest, usable: Invitation) -> HttpResponse:
         return _show(request, usable, "other")
     if request.method == "POST":
         return _join(request, usable, person)
-    must_set_up = joining.must_set_up(person, usable, now=timezone.now())
+    must_set_up = joining.must_set_up(
+        person, usable, now=timezone.now(), sso=visitor.of(request).sso
+    )
     return _show(request, usable, "ready", must_set_up=must_set_up)
 
 
 def _join(request: HttpRequest, usable: Invitation, person: User) -> HttpResponse:
     try:
-        joining.accept(invitation=usable, user=person, now=timezone.now())
+        joining.accept(
+            invitation=usable, user=person, now=timezone.now(), sso=visitor.of(request).sso
+        )
     except joining.SetUpFirst:
         # The acceptance binds from here: set-up opens to this browser, and comes back.
         request.session["invitation"] = request.session["joining"] = usable.pk

@@ -1,5 +1,6 @@
 """Accept an invitation: set-up stands inside, the membership is written last."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -10,6 +11,7 @@ from accounts.emails import canonical_email
 from accounts.models import Account, Invitation, Membership, User
 from enforcement import notices, policies
 from enforcement.decision import decide
+from enforcement.reader import facts_of_session
 from enforcement.standing import facts_of, joining_due_at, standing_of
 
 
@@ -39,15 +41,22 @@ def check_usable(invitation: Invitation | None, *, now: datetime) -> Invitation:
     return invitation
 
 
-def must_set_up(user: User, invitation: Invitation, *, now: datetime) -> bool:
-    """Whether joining leads through set-up: the same decision as everywhere, joining included."""
-    due_at = joining_due_at(invitation.pk, person=user, now=now)
-    standing = standing_of(user, facts_of(user), joining_due_at=due_at)
+def must_set_up(
+    user: User, invitation: Invitation, *, now: datetime, sso: Sequence[int] = ()
+) -> bool:
+    """Whether joining leads through set-up: the same decision as everywhere, joining included.
+
+    ``sso`` are the providers that the session passed which joins.
+    """
+    due_at = joining_due_at(invitation.pk, person=user, now=now, sso=sso)
+    standing = standing_of(user, facts_of_session(user, sso), joining_due_at=due_at)
     return decide(standing, now=now).is_due
 
 
 @transaction.atomic
-def accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
+def accept(
+    *, invitation: Invitation, user: User, now: datetime, sso: Sequence[int] = ()
+) -> Membership:
     """Make ``user`` a member as the invitation's row says; role and account come from there.
 
     :raises NotJoinable: if the invitation is not open, or is somebody else's.
@@ -58,7 +67,7 @@ def accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
     if canonical_email(user.email) != invitation.email:
         told = _("This invitation is for %(address)s.")
         raise NotJoinable(told % {"address": invitation.email})
-    if must_set_up(user, invitation, now=now):
+    if must_set_up(user, invitation, now=now, sso=sso):
         raise SetUpFirst
     membership = memberships.add(
         account=invitation.account,

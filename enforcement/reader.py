@@ -6,22 +6,29 @@ parameters go, and run as plain SQL afterwards. The facts stand behind a CASE th
 gate's shortcut: a verified session under the person's stamp, with no pass unsettled, needs none.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 from django.db import connections, router
-from django.db.models import Case, F, Model, Q, QuerySet, Value, When
+from django.db.models import Case, F, Model, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
 
 from accounts.models import Session, User
 from accounts.session_db import Row
-from enforcement.standing import facts
+from enforcement import exemption
+from enforcement.standing import Facts, due_of, facts, facts_of
 
 USER_HOLE = -987_654_321
-HOLES = {"session_key": "hole-session-key", "user_id": USER_HOLE, "stamp": "hole-stamp"}
+HOLES: dict[str, str | int] = {
+    "session_key": "hole-session-key",
+    "user_id": USER_HOLE,
+    "stamp": "hole-stamp",
+}
+PROVIDER_HOLES = -987_655_000  # and below: one for each provider of a session
 
 Converter = Callable[[Any, Any, Any], Any]
 
@@ -62,16 +69,18 @@ class Compiled:
         return row[self.places[model].start + self.names[model].index(name)]
 
 
-def compile_query(queryset: QuerySet[Any], using: str) -> Compiled:
+def compile_query(
+    queryset: QuerySet[Any], using: str, *, holes: Mapping[str, str | int] = HOLES
+) -> Compiled:
     """Make SQL of ``queryset`` once; parameters equal to a hole's mark become that hole."""
     compiler = queryset.query.get_compiler(using=using)
-    sql, parameters = _without_numbers(*compiler.as_sql())
+    marks = {mark: name for name, mark in holes.items()}
+    sql, parameters = _without_numbers(*compiler.as_sql(), but=marks)
     expressions = [column[0] for column in compiler.select]
     by_model: dict[type[Model], list[int]] = {}
     for place, (expression, _, alias) in enumerate(compiler.select):
         if alias is None:
             by_model.setdefault(expression.target.model, []).append(place)
-    marks = {mark: name for name, mark in HOLES.items()}
     return Compiled(
         sql=sql,
         parameters=tuple(parameters),
@@ -95,11 +104,13 @@ def compile_query(queryset: QuerySet[Any], using: str) -> Compiled:
     )
 
 
-def _without_numbers(sql: str, parameters: Sequence[Any]) -> tuple[str, list[Any]]:
+def _without_numbers(
+    sql: str, parameters: Sequence[Any], *, but: Container[Any]
+) -> tuple[str, list[Any]]:
     """Write numbers that never change, such as each EXISTS's 1, into the SQL itself."""
     parts, kept = sql.split("%s"), []
     for place, value in enumerate(parameters):
-        is_number = isinstance(value, int) and not isinstance(value, bool) and value != USER_HOLE
+        is_number = isinstance(value, int) and not isinstance(value, bool) and value not in but
         if not is_number:
             kept.append(value.value if isinstance(value, Enum) else value)
         parts[place] += str(int(value)) if is_number else "%s"
@@ -154,6 +165,21 @@ def _person_query(using: str) -> Compiled:
     return compile_query(queryset, using)
 
 
+@lru_cache(maxsize=16)
+def _sso_query(using: str, count: int) -> Compiled:
+    marks = {f"provider_{place}": PROVIDER_HOLES - place for place in range(count)}
+    person, providers = OuterRef("pk"), list(marks.values())
+    passed = exemption.passed(providers, account=OuterRef("account"), person=OuterRef("user"))
+    due = due_of(person, but=passed)
+    queryset = (
+        User.objects.filter(pk=USER_HOLE)
+        .only("pk")
+        .order_by()
+        .annotate(sso_due_at=Subquery(due), **exemption.facts_through(providers, person))
+    )
+    return compile_query(queryset, using, holes={**HOLES, **marks})
+
+
 def read_session(session_key: str) -> Row | None:
     """Return a session with its person joined and, where they matter, the person's facts."""
     using = router.db_for_read(Session) or "default"
@@ -187,3 +213,45 @@ def _person(query: Compiled, row: list[Any], using: str) -> User | None:
         for name, place in query.fact_places.items():
             setattr(person, name, row[place])
     return person
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """What the providers that a session passed mean for it now."""
+
+    due_at: datetime | None  # the earliest deadline that is left
+    is_live: bool
+    was_live: bool  # one was switched off since
+    is_cut_off: bool
+    has_left: bool  # the person is no member any more of the account of one of them
+    is_kept: bool  # nothing has renewed the person's stamp since one was switched off
+
+    @property
+    def lives_on(self) -> bool:
+        """Whether sessions of its kind outlive a renewed stamp."""
+        return self.is_live or self.is_kept
+
+    def told(self, known: Facts) -> Facts:
+        """Return the facts about the person as they are for this session."""
+        return replace(known, due_at=self.due_at, is_sso=self.is_live, was_sso=self.was_live)
+
+
+def read_sso(user_id: int, providers: Sequence[int]) -> Through | None:
+    """Return what ``providers`` mean now: the one query more that an SSO session costs."""
+    if not providers:
+        return None
+    using = router.db_for_read(User) or "default"
+    query = _sso_query(using, len(providers))
+    keys = {f"provider_{place}": key for place, key in enumerate(providers)}
+    row = query.run(using, user_id=user_id, **keys)
+    if row is None:
+        return None
+    found = {name.removeprefix("sso_"): row[place] for name, place in query.fact_places.items()}
+    due_at = found.pop("due_at")
+    return Through(due_at=due_at, **{name: bool(value) for name, value in found.items()})
+
+
+def facts_of_session(person: User, providers: Sequence[int]) -> Facts:
+    """Return the facts for a session of ``person`` that passed ``providers``, or none."""
+    through = read_sso(person.pk, providers)
+    return facts_of(person) if through is None else through.told(facts_of(person))

@@ -47,7 +47,7 @@ def join(
         return
     request.session["invitation"] = invitation.pk
     try:
-        joining.accept(invitation=invitation, user=user, now=now)
+        joining.accept(invitation=invitation, user=user, now=now, sso=pending.sso)
     except (joining.NotJoinable, joining.SetUpFirst) as error:
         # The page that follows shows the invitation as it stands now.
         messages.warning(request, str(error) or _("Set up two-factor authentication to join."))

@@ -4,18 +4,19 @@ The facts are annotations on a queryset, so that gate, report and jobs read the 
 gate compiled and joined to its session (``enforcement.reader``), the others on many people.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, DateTimeField, Exists, F, OuterRef, QuerySet, Subquery, When
+from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from accounts.models import Invitation, Membership, User
+from enforcement import exemption
 from enforcement.decision import Standing
-from enforcement.models import Closing, Pass, Policy
+from enforcement.models import Closing, Extension, Pass, Policy
 from twofactor import devices
 
 
@@ -26,24 +27,44 @@ class Facts:
     has_device: bool
     due_at: datetime | None  # the earliest deadline that any account sets this person
     pass_ran_out: bool
+    is_sso: bool = False  # of a session that passed a live provider; then ``due_at`` is without
+    was_sso: bool = False  # the accounts of those it passed
 
 
-def due_at(joined_at: Combinable) -> Case:
-    """Return when a policy bites for the member who joined its account at ``joined_at``.
+def with_due_at(
+    policies: QuerySet[Any], *, joined_at: Combinable, user: Combinable
+) -> QuerySet[Any]:
+    """Annotate ``due_at``: when each policy bites for ``user``, who joined at ``joined_at``.
 
-    Who joined after the period began has no window and is due since joining.
+    Who joined after the period began has no window and is due since joining. Whom the account's
+    SSO had exempted may have a later deadline, which leaving and joining again forfeits.
     """
-    return Case(
+    own = Case(
         When(starts_at__gte=joined_at, then=F("deadline")),
         default=joined_at,
         output_field=DateTimeField(),
     )
+    later = Extension.objects.filter(
+        policy=OuterRef("pk"),
+        user=_outer(user),
+        given_at__gte=_outer(joined_at),
+        deadline__gt=OuterRef("own_due_at"),
+    )
+    extended = Subquery(later.values("deadline")[:1])
+    found: QuerySet[Any] = policies.annotate(own_due_at=own, due_at=Coalesce(extended, own))
+    return found
+
+
+def _outer(of: Combinable) -> OuterRef:
+    """Return ``of`` as a query within sees it."""
+    return OuterRef(of) if isinstance(of, OuterRef) else OuterRef(str(of.name))  # type: ignore[attr-defined]
 
 
 def policies_of(person: User) -> QuerySet[Any]:
     """Return the open policies of a person's accounts, the most urgent first, with ``due_at``."""
     found = Policy.objects.filter(ended_at=None, account__memberships__user=person)
-    return found.annotate(due_at=due_at(F("account__memberships__joined_at"))).order_by("due_at")
+    joined_at, user = F("account__memberships__joined_at"), F("account__memberships__user")
+    return with_due_at(found, joined_at=joined_at, user=user).order_by("due_at")
 
 
 def facts(path: str = "") -> dict[str, Combinable]:
@@ -55,16 +76,22 @@ def facts(path: str = "") -> dict[str, Combinable]:
     person = OuterRef(f"{path}pk")
     return {
         "fact_has_device": devices.device_exists(person),
-        "fact_due_at": Subquery(_due_of(person)),
+        "fact_due_at": Subquery(due_of(person)),
         "fact_pass_ran_out": Exists(_ran_out(person, enrolled_at=OuterRef(f"{path}enrolled_at"))),
     }
 
 
-def _due_of(person: OuterRef) -> QuerySet[Any]:
-    """The earliest instant at which an account's requirement is due for its member."""
+def due_of(person: OuterRef, *, but: Combinable | None = None) -> QuerySet[Any]:
+    """The earliest instant at which an account's requirement is due for its member.
+
+    ``but`` is true of the memberships that are left out, because SSO exempts from their account.
+    """
     policy = Policy.objects.filter(account=OuterRef("account"), ended_at=None)
-    due = policy.annotate(due=due_at(OuterRef("joined_at"))).values("due")[:1]
-    found = Membership.objects.filter(user=person).annotate(due=Subquery(due))
+    due = with_due_at(policy, joined_at=OuterRef("joined_at"), user=OuterRef("user"))
+    found: QuerySet[Any] = Membership.objects.filter(user=person)
+    if but is not None:
+        found = found.filter(~Q(but))
+    found = found.annotate(due=Subquery(due.values("due_at")[:1]))
     return found.order_by(F("due").asc(nulls_last=True)).values("due")[:1]
 
 
@@ -112,6 +139,8 @@ def standing_of(
         deadlines=_deadlines(person, known, joining_due_at),
         has_device=known.has_device,
         is_verified=is_verified,
+        is_sso=known.is_sso,
+        was_sso=known.was_sso,
         pass_until=person.pass_until,
         pass_ran_out=known.pass_ran_out,
     )
@@ -133,16 +162,25 @@ def standing_for(person: User) -> Standing:
     return standing_of(person, facts_of(person))
 
 
-def binding_accounts(person: User) -> QuerySet[Any]:
-    """Return the open policies that bind ``person``, with their accounts, to be shown."""
-    return policies_of(person).select_related("account")
+def binding_accounts(person: User, *, sso: Sequence[int] = ()) -> QuerySet[Any]:
+    """Return the open policies that bind ``person``, with their accounts, to be shown.
+
+    ``sso`` are the providers that the person's session passed; the accounts of those that are
+    live do not bind it.
+    """
+    found = policies_of(person).select_related("account")
+    if not sso:
+        return found
+    return found.exclude(exemption.passed(sso, account=OuterRef("account"), person=person))
 
 
-def joining_due_at(invitation_id: int | None, *, person: User, now: datetime) -> datetime | None:
+def joining_due_at(
+    invitation_id: int | None, *, person: User, now: datetime, sso: Sequence[int] = ()
+) -> datetime | None:
     """Return since when an open invitation into a requiring account binds; None if it does not.
 
     It binds whom it invites: in a browser that several people use, its link may have been
-    opened by another than who signs in.
+    opened by another than who signs in. Who comes through the account's SSO joins at once.
     """
     if invitation_id is None:
         return None
@@ -152,4 +190,7 @@ def joining_due_at(invitation_id: int | None, *, person: User, now: datetime) ->
         expires_at__gt=now,
         account__policies__in=Policy.objects.filter(ended_at=None),
     )
+    if sso:
+        through = exemption.passed(sso, account=OuterRef("account"), person=person)
+        binding = binding.exclude(through)
     return now if binding.exists() else None

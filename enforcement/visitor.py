@@ -21,6 +21,7 @@ from accounts.session_db import Row
 from accounts.session_state import SessionState
 from enforcement import reader
 from enforcement.decision import Obligation, Step, decide
+from enforcement.reader import Through
 from enforcement.standing import Facts, facts_of, standing_of
 
 ENDINGS = {
@@ -48,6 +49,11 @@ class Visitor:
         return self.person
 
     @property
+    def sso(self) -> tuple[int, ...]:
+        """The providers that the session passed, live or not."""
+        return self.state.sso if self.state is not None else ()
+
+    @property
     def can_verify(self) -> bool:
         """Whether the person has a device, and no pass has set it aside."""
         return self.has_device and self.person is not None and self.person.pass_until is None
@@ -60,6 +66,8 @@ class Visitor:
         """
         if self.ended is not EndReason.DEADLINE or self.person is None or self.state is None:
             return False
+        if self.awaits_sweep:
+            return True
         return sessions.was_only_signed_out(self.state.stamp, now_is=self.person.stamp)
 
     @property
@@ -113,10 +121,11 @@ def read(request: HttpRequest, *, now: datetime) -> Visitor:
         return NOBODY
     if not _fits(session, person):
         return _unfitting(request, person, state, now=now)
-    ended = _over(person, state, now=now)
+    through = reader.read_sso(person.pk, state.sso)
+    ended = _over(person, state, through, now=now)
     if ended is not None:
         return Visitor(person, state, None, ended)
-    return _decided(person, state, now=now)
+    return _decided(person, state, through, now=now)
 
 
 def _load(request: HttpRequest, state: SessionState | None) -> User | None:
@@ -161,9 +170,15 @@ def _unfitting(
     return Visitor(person, state, None, ended)
 
 
-def _over(person: User, state: SessionState, *, now: datetime) -> EndReason | None:
+def _over(
+    person: User, state: SessionState, through: Through | None, *, now: datetime
+) -> EndReason | None:
     """Return why the session is over whatever its person must do."""
-    if state.stamp != person.stamp and state.method != "sso":
+    if through is not None and through.is_cut_off:
+        return EndReason.CUT_OFF
+    if through is not None and through.has_left:
+        return EndReason.LEFT
+    if state.stamp != person.stamp and not (through is not None and through.lives_on):
         return EndReason(person.ended_reason or EndReason.FACTOR_CHANGED)
     idle, absolute = limits(person)
     if now - state.seen_at >= idle:
@@ -178,9 +193,13 @@ def limits(person: User) -> tuple[timedelta, timedelta]:
     return settings.SESSION_IDLE, settings.SESSION_ABSOLUTE
 
 
-def _decided(person: User, state: SessionState, *, now: datetime) -> Visitor:
+def _decided(
+    person: User, state: SessionState, through: Through | None, *, now: datetime
+) -> Visitor:
     is_verified = state.is_verified and state.stamp == person.stamp
     # Exactly the guard in the compiled SQL: facts that were not asked for are never "nothing".
     known = VERIFIED if is_verified and person.pass_until is None else facts_of(person)
+    if through is not None:
+        known = through.told(known)
     obligation = decide(standing_of(person, known, is_verified=is_verified), now=now)
     return Visitor(person, state, obligation, ENDINGS.get(obligation.step), known.has_device)

@@ -33,7 +33,12 @@ class Case:
     leave: Leave
     enrolled: bool
     verified: bool = False
-    sso: bool = False
+    sso: bool = False  # passed at least one provider that is live now
+    was_sso: bool = False  # came through a provider switched off since, not cut off
+
+    @property
+    def is_spared_the_code(self) -> bool:
+        return self.was_sso and self.due is not Due.PASSED
 
 
 class Answer(Enum):
@@ -67,7 +72,7 @@ GATE: tuple[Row, ...] = (
     (5, lambda c: c.sso and c.due is Due.NOTHING, Answer.IN),
     (6, lambda c: c.sso and c.due is Due.AHEAD, Answer.IN_UNTIL_DEADLINE),
     (7, lambda c: c.leave is Leave.RAN_OUT, Answer.PASS_ENDED),
-    (8, lambda c: c.enrolled and not c.verified, Answer.CODE_NEEDED),
+    (8, lambda c: c.enrolled and not c.verified and not c.is_spared_the_code, Answer.CODE_NEEDED),
     (9, lambda c: c.due is Due.PASSED, Answer.DEADLINE),
     (10, lambda c: c.due is Due.AHEAD, Answer.IN_UNTIL_DEADLINE),
     (11, lambda c: c.due is Due.NOTHING, Answer.IN),

@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pyotp
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Provider, User
+from bench import people
 from tests.factories import PASSWORD, make_user
 from tests.journeys.clock import DAY, MS, START
 from tests.twofactor.people import Enrolled, enrol_app
@@ -32,6 +34,15 @@ def sign_in(person: User, *, client: Client | None = None, next_url: str = "") -
     fields = {"email": person.email, "password": PASSWORD, "next": next_url}
     answer = client.post("/login/", fields)
     assert answer.status_code == 302, answer.content.decode()
+    return client
+
+
+def sign_in_through(person: User, *providers: Provider) -> Client:
+    """A browser in which ``person`` came in through ``providers``, as the last step leaves it."""
+    key = people.sign_in(person, verified=False, now=timezone.now(), through=providers)
+    User.objects.filter(pk=person.pk).update(last_provider=providers[-1])
+    client = browser()
+    client.cookies[settings.SESSION_COOKIE_NAME] = key
     return client
 
 

@@ -115,6 +115,22 @@ GATE = {
         Standing(deadlines=(NOW,), has_device=True, pass_ran_out=True),
         Step.CODE_NEEDED,
     ),
+    "not verified, the provider switched off since": (
+        Standing(has_device=True, was_sso=True),
+        Step.PROCEED,
+    ),
+    "not verified, the provider switched off since, a deadline in a millisecond": (
+        Standing(deadlines=(NOW + MS,), has_device=True, was_sso=True),
+        Step.ENROL_SOON,
+    ),
+    "not verified, the provider switched off since, the deadline has passed": (
+        Standing(deadlines=(NOW,), has_device=True, was_sso=True),
+        Step.CODE_NEEDED,
+    ),
+    "not verified, one provider switched off since, another is live, a deadline has passed": (
+        Standing(deadlines=(NOW,), has_device=True, is_sso=True, was_sso=True),
+        Step.CODE_NEEDED,
+    ),
     # 9. The earliest deadline has passed.
     "at the deadline": (Standing(deadlines=(NOW,)), Step.ENROL_NOW),
     "a day after the deadline": (Standing(deadlines=(NOW - DAY,)), Step.ENROL_NOW),
@@ -123,10 +139,22 @@ GATE = {
         Standing(deadlines=(AHEAD,), pass_ran_out=True),
         Step.ENROL_NOW,
     ),
+    "the provider switched off since, the deadline has passed": (
+        Standing(deadlines=(NOW,), was_sso=True),
+        Step.ENROL_NOW,
+    ),
     # 10. A deadline ahead.
     "a millisecond before the deadline": (Standing(deadlines=(NOW + MS,)), Step.ENROL_SOON),
     "a day before the deadline": (Standing(deadlines=(AHEAD,)), Step.ENROL_SOON),
     "two deadlines ahead": (Standing(deadlines=(AHEAD, NOW + MS)), Step.ENROL_SOON),
+    "the provider switched off since, a new deadline in a millisecond": (
+        Standing(deadlines=(NOW + MS,), was_sso=True),
+        Step.ENROL_SOON,
+    ),
+    "the provider switched off since, a deadline ahead, a pass ran out before": (
+        Standing(deadlines=(NOW + MS,), was_sso=True, pass_ran_out=True),
+        Step.ENROL_SOON,
+    ),
     # 11. Nothing binds.
     "nobody asks for anything": (Standing(), Step.PROCEED),
     "verified by nothing, and nothing binds": (Standing(is_verified=True), Step.PROCEED),
@@ -214,11 +242,13 @@ EVERY_STANDING = [
         has_device=has_device,
         is_verified=is_verified,
         is_sso=is_sso,
+        was_sso=was_sso,
         pass_until=pass_until,
         pass_ran_out=pass_ran_out,
     )
-    for deadlines, has_device, is_verified, is_sso, pass_until, pass_ran_out in product(
+    for deadlines, has_device, is_verified, is_sso, was_sso, pass_until, pass_ran_out in product(
         [(), (NOW - MS,), (NOW,), (NOW + MS,), (NOW, NOW + MS)],
+        [False, True],
         [False, True],
         [False, True],
         [False, True],
@@ -242,9 +272,13 @@ def by_the_book(standing: Standing) -> Step:
         (standing.is_sso and not standing.deadlines, Step.PROCEED),
         (standing.is_sso and not is_due, Step.ENROL_SOON),
         (is_unsettled, Step.PASS_ENDED),
-        (standing.has_device, Step.CODE_NEEDED),
+        (standing.has_device and is_due, Step.CODE_NEEDED),
+        (standing.has_device and not standing.was_sso, Step.CODE_NEEDED),
         (is_due, Step.ENROL_NOW),
-        (bool(standing.deadlines) and standing.pass_ran_out, Step.ENROL_NOW),
+        (
+            bool(standing.deadlines) and standing.pass_ran_out and not standing.was_sso,
+            Step.ENROL_NOW,
+        ),
         (bool(standing.deadlines), Step.ENROL_SOON),
         (True, Step.PROCEED),
     ]

@@ -4,11 +4,13 @@ The reference is plain Django: one query for the session, one for the user who i
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,7 +21,7 @@ from accounts import session_state
 from accounts.models import Session, User
 from accounts.purposes import Purpose, serves
 from bench import people
-from enforcement import reader, standing, visitor
+from enforcement import exemption, reader, standing, visitor
 from enforcement.decision import Step
 from twofactor.models import TOTPDevice
 
@@ -89,6 +91,23 @@ def test_cached_sessions_cost_one_query(state: str, now: datetime, settings: obj
     assert '"accounts_session"' not in found[0]
 
 
+@pytest.mark.parametrize("url", ["/opened/", "/closed/"])
+@pytest.mark.parametrize("state", [*people.SSO_STATES])
+def test_a_session_that_came_by_sso_costs_one_query_more(
+    state: str, url: str, now: datetime
+) -> None:
+    found = queries(people.SSO_STATES[state](now), url)
+    assert len(found) == PLAIN, found
+
+
+@pytest.mark.parametrize("state", [*people.SSO_STATES])
+def test_a_cached_session_that_came_by_sso_costs_one_query_more(
+    state: str, now: datetime, settings: object
+) -> None:
+    settings.SESSION_ENGINE = "accounts.session_cached_db"  # type: ignore[attr-defined]
+    assert len(queries(people.SSO_STATES[state](now))) == PLAIN
+
+
 def test_nobody_costs_nothing() -> None:
     assert queries(None) == []
 
@@ -119,14 +138,37 @@ STEPS = {
     "overdue": Step.ENROL_NOW,
     "pass ran out": Step.PASS_ENDED,
     "enrolled, not verified": Step.CODE_NEEDED,
+    "exempt by SSO": Step.PROCEED,
+    "exempt by SSO and verified": Step.PROCEED,
+    "exempt from one of two": Step.ENROL_SOON,
+    "provider switched off since": Step.ENROL_SOON,
 }
 
 
 @pytest.mark.parametrize(("state", "step"), STEPS.items())
 def test_each_state_is_what_it_is_called(state: str, step: Step, now: datetime) -> None:
-    found = visited(people.STATES[state](now), at=now)
+    found = visited({**people.STATES, **people.SSO_STATES}[state](now), at=now)
     assert found.obligation is not None
     assert found.obligation.step is step
+
+
+def test_the_facts_through_providers_are_those_of_the_queryset(now: datetime) -> None:
+    """Compiled once for each number of providers, and run with others than it was compiled for."""
+    for make in [*people.SSO_STATES.values()] * 2:
+        session = Session.objects.get(pk=make(now))
+        providers = [int(key) for key in session.sso.strip(",").split(",")]
+        of = session.user_id or 0
+        for passed in (providers, [0, *providers, 0]):
+            through = reader.read_sso(of, passed)
+            person = OuterRef("pk")
+            but = exemption.passed(passed, account=OuterRef("account"), person=OuterRef("user"))
+            due = standing.due_of(person, but=but)
+            (listed,) = User.objects.filter(pk=of).annotate(
+                sso_due_at=Subquery(due), **exemption.facts_through(passed, person)
+            )
+            assert through is not None
+            for name, value in asdict(through).items():
+                assert value == getattr(listed, f"sso_{name}"), (make, name)
 
 
 @pytest.mark.parametrize("state", [*people.STATES])
@@ -209,11 +251,13 @@ def test_the_sql_asks_each_fact_behind_the_guard() -> None:
         '"accounts_session"."stamp" = ("accounts_user"."stamp") AND '
         '"accounts_user"."pass_until" IS NULL) THEN NULL ELSE '
     )
-    assert sql.count(guard) == sql.count("CASE WHEN") - 1  # the other one is the deadline's own
+    # The other two are the deadline's own, and the same beside a later one.
+    assert sql.count(guard) == sql.count("CASE WHEN") - 2
     head, *facts = sql.split(guard)
     assert len(facts) == 3
     for table in ("twofactor_totpdevice", "enforcement_policy", "enforcement_pass"):
         assert table not in head
+    assert "accounts_provider" not in sql  # which only sessions that passed one ask for
     assert sql.count("JOIN") == 1
     assert sql.endswith('WHERE "accounts_session"."session_key" = %s')
 
