@@ -9,7 +9,7 @@ from django.utils.text import Truncator
 # What people wrote, by the names that templates know it under.
 WRITTEN = (
     "account", "actor_begins", "actor_name", "inviter", "member_name", "message", "person_name",
-    "provider_name", "reason",
+    "provider", "provider_name", "reason",
 )  # fmt: skip
 IN_A_SUBJECT = 60
 RIGHT_TO_LEFT = {"R", "AL"}

@@ -73,7 +73,7 @@ class Notice(models.Model):
 
     State = NoticeState
 
-    recipient = models.CharField(max_length=254, help_text="The address it goes to.")
+    recipient = models.CharField(max_length=254, help_text=_("The address it goes to."))
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="notices"
     )

@@ -44,13 +44,12 @@ def _role(name: str) -> Teller:
     return lambda context: str(ROLES.get(str(context[name]).lower(), context[name]))
 
 
-def _actor(context: Context) -> str:
-    """Return who acted, as it stands behind "by"."""
+def behind_by(name: str) -> str:
+    """Return who acted, as it stands behind "by", in a page as in a mail."""
     words = {
         SUPPORT: pgettext("who acted, behind 'by'", "our support"),
         OPERATOR: pgettext("who acted, behind 'by'", "the operator of this site"),
     }
-    name = str(context["actor_name"])
     return words.get(name, name)
 
 
@@ -66,5 +65,5 @@ def _actor_begins(context: Context) -> str:
 
 register("role", _role("role"))
 register("old_role", _role("old_role"))
-register("actor_name", _actor)
+register("actor_name", lambda context: behind_by(str(context["actor_name"])))
 register("actor_begins", _actor_begins, kept_in="actor_name")

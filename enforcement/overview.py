@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import letters, mail
+from accounts import letters, mail, wording
 from accounts.models import Account, Notice, User
 from accounts.reach import open_invitations
 from enforcement import advice, notices, policies, report, roster
@@ -204,4 +204,4 @@ def told_to(viewer: User, instant: datetime) -> str:
 
 
 def starter_of(policy: Policy) -> str:
-    return policies.name_of(policy.started_by)
+    return wording.behind_by(policies.name_of(policy.started_by))
