@@ -1,7 +1,7 @@
 """`make pictures`: starts the product on data of its own, sets the stage, takes the pictures.
 
-ARGS names the pictures to take, or a folder with `--into`; default: all of them, into
-docs/pictures. To add a picture, add a ``Shot``, and a scene in ``deploy/pictures/stage.py`` if no
+ARGS names the pictures to take, `gallery` among them, or a folder with `--into`; default: all of
+them, into docs. To add a picture, add a ``Shot``, and a scene in ``deploy/pictures/stage.py`` if no
 scene fits.
 """
 
@@ -17,11 +17,12 @@ from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
+from deploy.pictures import gallery
 from deploy.pictures.taking import Taker
 from tests.browser.product import Product, running_product
 from tests.services.processes import environment, python, running
 
-FOLDER = Path(__file__).parents[2] / "docs/pictures"
+FOLDER = Path(__file__).parents[2] / "docs"
 LARGEST = 150_000  # bytes
 
 
@@ -104,7 +105,7 @@ def take(shot: Shot, taker: Taker, *, into: Path) -> None:
     taker.page.emulate_media(color_scheme=shot.scheme)
     shot.go(taker)
     target = taker.page.locator(shot.part).first if shot.part else taker.page
-    path = into / f"{shot.name}.png"
+    path = into / "pictures" / f"{shot.name}.png"
     # Hiding the caret takes an inline style, which the policy would refuse.
     target.screenshot(path=path, caret="initial")
     size = path.stat().st_size
@@ -125,7 +126,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--into", type=Path, default=FOLDER)
     chosen = parser.parse_args()
-    chosen.into.mkdir(parents=True, exist_ok=True)
+    (chosen.into / "pictures").mkdir(parents=True, exist_ok=True)
     wanted = [shot for shot in SHOTS if not chosen.names or shot.name in chosen.names]
     with (
         tempfile.TemporaryDirectory() as data,
@@ -142,6 +143,8 @@ def main() -> int:
                 secret = secrets.get(shot.who, "")
                 takers[shot.who] = signed_in(shot.who, secret, product, browser)
             take(shot, takers[shot.who], into=chosen.into)
+        if not chosen.names or "gallery" in chosen.names:
+            gallery.take(product, Path(data), browser, into=chosen.into)
         browser.close()
     return 0
 

@@ -1,7 +1,5 @@
 """One product for all browser tests, and people with a browser each."""
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -9,17 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+from tests.browser.eyes import Eyes
 from tests.browser.product import Product, running_product
-from tests.browser.walk import Camera, Person
-from tests.services.processes import environment, python, running
-
-WIDTHS = {"phone": 390, "desk": 1280}
-AXE = """async () => (await axe.run()).violations.filter(
-    (fault) => ["serious", "critical"].includes(fault.impact)
-).flatMap((fault) => fault.nodes.map((node) => `${fault.id}: ${node.html.slice(0, 200)}`))"""
-# Colours that are still fading are nobody's to judge.
-FINISH = "() => document.getAnimations().forEach((animation) => animation.finish())"
-OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+from tests.browser.tour import Tour, set_stage
+from tests.browser.walk import Camera, Person, unseen
 
 _numbers = count(1)
 
@@ -39,14 +30,10 @@ def product(data: Path) -> Iterator[Product]:
 def stage(product: Product, data: Path) -> Callable[..., list[str]]:
     """Return a function that makes an account with members and returns their addresses."""
 
-    def make(*names: str, is_required: bool = True) -> list[str]:
+    def make(*names: str, is_required: bool = True, **more: object) -> list[str]:
         slug = f"stage-{next(_numbers)}"
         members = [f"{name}@{slug}.example" for name in ("owner", *names)]
-        wanted = json.dumps({"slug": slug, "members": members, "is_required": is_required})
-        env = environment(DJANGO_SETTINGS_MODULE="settings.local", VAR_DIR=str(data))
-        command = python("-m", "tests.browser.stage", wanted)
-        with running(command, folder=data, env=env) as process:
-            assert process.popen.wait(120) == 0, process.output()
+        set_stage(data, slug=slug, members=members, is_required=is_required, **more)
         return members
 
     return make
@@ -96,13 +83,16 @@ def person(
 ) -> Callable[..., Person]:
     """Return a function that gives somebody a browser of their own."""
 
-    def make(email: str, **options: object) -> Person:
+    def make(
+        email: str, *, look: Callable[[Page, str], None] = unseen, **options: object
+    ) -> Person:
         return Person(
             product=product,
             context=new_context(**options),
             email=email,
             camera=camera,
             has_script=bool(options.get("java_script_enabled", True)),
+            look=look,
         )
 
     return make
@@ -110,29 +100,30 @@ def person(
 
 @pytest.fixture
 def look(axe_source: str) -> Iterator[Callable[[Page, str], None]]:
-    """A function that looks at a page at two widths, in the light and in the dark.
+    """A function that looks at a page; what is wrong with any is told at the end."""
+    eyes = Eyes(axe=axe_source)
+    yield eyes.look
+    assert not eyes.faults, "\n".join(eyes.faults)
 
-    It wants no serious fault of accessibility and nothing wider than the screen, and tells of all
-    pages at the end. With SHOTS=folder it also leaves pictures for people to look at.
-    """
-    folder = os.environ.get("SHOTS", "")
-    faults: list[str] = []
 
-    def at(page: Page, name: str) -> None:
-        page.evaluate(axe_source)
-        for device, width in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": 844})
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                page.evaluate(FINISH)
-                where = f"{name}-{device}-{scheme}"
-                if folder:
-                    picture = Path(folder) / f"{where}.png"
-                    # Hiding the caret takes an inline style, which the policy would refuse.
-                    page.screenshot(path=picture, full_page=True, caret="initial")
-                faults.extend(f"{where}: {fault}" for fault in page.evaluate(AXE))
-            if page.evaluate(OVERFLOW) > 0:
-                faults.append(f"{name} is wider than a {device}")
+@pytest.fixture
+def tour(
+    stage: Callable[..., list[str]],
+    person: Callable[..., Person],
+    product: Product,
+    data: Path,
+    look: Callable[[Page, str], None],
+) -> Callable[..., Tour]:
+    """Return a function that sets the stage for a tour on which each page is looked at."""
 
-    yield at
-    assert not faults, "\n".join(faults)
+    def make(*names: str, **wanted: object) -> Tour:
+        slug = stage(*names, **wanted)[0].partition("@")[2].removesuffix(".example")
+        return Tour(
+            product=product,
+            data=data,
+            account=str(wanted.get("name", slug.title())),
+            slug=slug,
+            someone=lambda email: person(email, look=look),
+        )
+
+    return make

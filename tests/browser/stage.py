@@ -1,6 +1,7 @@
 """Sets the stage in a product's database, in one process: `python -m tests.browser.stage '{...}'`.
 
-Takes JSON: ``slug``, ``members`` (addresses; the first is the owner) and ``is_required``. All have
+Takes JSON: ``slug``, ``members`` (addresses; the first is the owner), ``is_required``, and if the
+account or its people shall have names or a language: ``name``, ``names`` and ``language``. All have
 the demo's password.
 """
 
@@ -25,9 +26,18 @@ from enforcement import joining, policies  # noqa: E402
 
 def set_up(wanted: dict[str, Any], *, now: datetime) -> None:
     slug = wanted["slug"]
-    account = Account.objects.create(name=slug.title(), slug=slug, plan=Plan.ENTERPRISE)
-    for number, email in enumerate(wanted["members"]):
-        user = people.create(email=email, password=settings.DEMO_PASSWORD, actor=None, now=now)
+    name = wanted.get("name") or slug.title()
+    account = Account.objects.create(name=name, slug=slug, plan=Plan.ENTERPRISE)
+    names = wanted.get("names") or [""] * len(wanted["members"])
+    for number, (email, name) in enumerate(zip(wanted["members"], names, strict=True)):
+        user = people.create(
+            email=email,
+            name=name,
+            password=settings.DEMO_PASSWORD,
+            language=wanted.get("language", ""),
+            actor=None,
+            now=now,
+        )
         role = Role.MEMBER if number else Role.OWNER
         joining.add_by_hand(user=user, account=account, role=role, actor=None, now=now)
     if wanted["is_required"]:

@@ -29,6 +29,10 @@ DECODE = """async (picture) => {
 STEP = 30
 
 
+def unseen(page: Page, name: str) -> None:
+    """Look at nothing."""
+
+
 @dataclass(kw_only=True)
 class Camera:
     """Decodes the QR code of a screenshot, in a blank page of its own."""
@@ -66,15 +70,20 @@ class Person:
     camera: Camera
     password: str = DEMO_PASSWORD
     has_script: bool = True
-    look: Callable[[Page, str], None] = lambda page, name: None
+    look: Callable[[Page, str], None] = unseen
     page: Page = field(init=False)
     app: Authenticator | None = None
     codes: list[str] = field(default_factory=list)
     proofs: int = 0  # codes that came by mail
+    loads: int = 0  # pages that came up
 
     def __post_init__(self) -> None:
         self.page = self.context.new_page()
         self.page.set_default_timeout(30_000)
+        self.page.on("load", self._count)
+
+    def _count(self, page: Page) -> None:
+        self.loads += 1
 
     def open(self, path: str) -> None:
         self.page.goto(path if path.startswith("http") else self.product.url + path)
@@ -147,6 +156,9 @@ class Person:
     def set_up_app(self) -> None:
         """Scan the picture, type the code, keep the backup codes."""
         self.choose("app")
+        self.confirm_app()
+
+    def confirm_app(self) -> None:
         self.is_at("/two-factor/setup/app/")
         self.look(self.page, "setup-app")
         self.app = Authenticator(totp=self.scan())

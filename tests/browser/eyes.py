@@ -1,0 +1,84 @@
+"""What a look at a page finds wrong with it."""
+
+import gzip
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Page
+
+# Both widths, and both schemes of colours; zoomed to 400 %, a wide screen is as narrow as 320.
+LOOKS = ((360, "light"), (1280, "dark"))
+NARROWEST = 320
+LARGEST = 60_000  # bytes, of a page with all it needs
+AXE = """async () => (await axe.run()).violations.filter(
+    (fault) => ["serious", "critical"].includes(fault.impact)
+).flatMap((fault) => fault.nodes.map((node) => `${fault.id}: ${node.html.slice(0, 200)}`))"""
+# Colours that are still fading are nobody's to judge.
+FINISH = "() => document.getAnimations().forEach((animation) => animation.finish())"
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# WCAG 2.2, 2.5.8: 24 by 24, but for links in sentences; a label belongs to its box.
+SMALL = """() => [...document.querySelectorAll("a, button, input, select, textarea, summary")]
+    .filter((part) => part.checkVisibility() && getComputedStyle(part).display !== "inline")
+    .filter((part) => !part.closest(".hidden-text, .skip"))
+    .filter((part) => Math.min(part.offsetWidth, part.offsetHeight) < 24 && !part.labels?.length)
+    .map((part) => `too small to touch: ${part.outerHTML.slice(0, 120)}`)"""
+# 3.3.1: what is wrong has the focus, and says so in words.
+UNTOLD = """() => {
+    const wrong = [...document.querySelectorAll("main [aria-invalid=true]")];
+    const words = (part) => (part.getAttribute("aria-describedby") || "").split(" ")
+        .map((id) => document.getElementById(id)?.querySelector("p")?.textContent || "").join("");
+    const untold = wrong.filter((part) => !words(part)).map((part) => `no words: ${part.name}`);
+    return wrong.length && document.activeElement !== wrong[0] ? [...untold, "no focus"] : untold;
+}"""
+NEEDED = """() => ({
+    page: new Blob([document.documentElement.outerHTML]).size,
+    parts: performance.getEntriesByType("resource").map((part) => part.name)
+        .filter((name) => name.includes("/static/")),
+    blocking: performance.getEntriesByType("resource")
+        .filter((part) => part.renderBlockingStatus === "blocking").length,
+})"""
+
+
+@dataclass(kw_only=True)
+class Eyes:
+    """Looks at each page once, by its name, and keeps the faults of all."""
+
+    axe: str
+    faults: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def look(self, page: Page, name: str) -> None:
+        if name in self.seen:
+            return
+        self.seen.add(name)
+        found = [*page.evaluate(UNTOLD), *self._weigh(page)]
+        page.evaluate(self.axe)
+        for width, scheme in LOOKS:
+            page.set_viewport_size({"width": width, "height": 844})
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.evaluate(FINISH)
+            found += [f"at {width}, {scheme}: {fault}" for fault in page.evaluate(AXE)]
+        page.set_viewport_size({"width": NARROWEST, "height": 844})
+        if page.evaluate(OVERFLOW) > 0:
+            found.append(f"wider than {NARROWEST}")
+        if "/admin/" not in page.url:
+            found += page.evaluate(SMALL)
+        page.set_viewport_size({"width": LOOKS[-1][0], "height": 844})
+        self.faults += [f"{name}: {fault}" for fault in found]
+
+    def _weigh(self, page: Page) -> list[str]:
+        """Find a page that is too large, or waits for more than its one stylesheet."""
+        needed = page.evaluate(NEEDED)
+        size = needed["page"] + sum(self._size(page, part) for part in needed["parts"])
+        found = [f"{size:,} bytes"] if size > LARGEST else []
+        # The stock admin brings stylesheets of its own.
+        if needed["blocking"] > 1 and "/admin/" not in page.url:
+            found.append(f"{needed['blocking']} requests keep it from being shown")
+        return found
+
+    def _size(self, page: Page, address: str) -> int:
+        """Return the bytes of a static file as production sends it."""
+        if address not in self.sizes:
+            answer = page.context.request.get(address)
+            self.sizes[address] = len(gzip.compress(answer.body()))
+        return self.sizes[address]
