@@ -148,8 +148,8 @@ def parts(request: HttpRequest) -> HttpResponse:
     """Show each part of the pages in each of its states."""
     now = timezone.now()
     banners = [
-        Banner(kind="window", url="#", until=now + HOUR, accounts=("Northwind Films",)),
-        Banner(kind="pass", url="#", until=now + HOUR),
+        Banner("window", "#", now + HOUR, accounts=("Northwind Films",), seconds_left=3600),
+        Banner("pass", "#", now + HOUR, seconds_left=3600),
         Banner(kind="codes", url="#"),
     ]
     context = {

@@ -14,7 +14,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from accounts import wording, words
+from accounts import agents, wording, words
 from accounts.pages import in_words
 
 register = template.Library()
@@ -46,6 +46,12 @@ def left(until: datetime | None, seconds_left: int) -> str:
     if until is None:
         return ""
     return render_to_string("parts/_left.html", {"until": until, "seconds_left": seconds_left})
+
+
+@register.filter
+def browser(agent: str) -> str:
+    """Return the browser that sent ``agent`` by the name that people know."""
+    return agents.described(agent)
 
 
 @register.filter

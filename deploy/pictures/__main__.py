@@ -23,6 +23,7 @@ from tests.browser.product import Product, running_product
 from tests.services.processes import environment, python, running
 
 FOLDER = Path(__file__).parents[2] / "docs"
+SUPPORT = "support@gatehouse.example"
 LARGEST = 150_000  # bytes
 
 
@@ -85,13 +86,38 @@ SHOTS = (
         height=844,
         scheme="dark",
     ),
+    Shot(name="desk", who=SUPPORT, go=lambda taker: taker.open("/admin/")),
+    Shot(name="people", who=SUPPORT, go=lambda taker: taker.find("chloe delta"), height=560),
+    Shot(name="person", who=SUPPORT, go=lambda taker: taker.someone("chloe@delta.example")),
+    Shot(
+        name="pass",
+        who=SUPPORT,
+        go=lambda taker: taker.do("chloe@delta.example", "Grant a pass…"),
+        height=760,
+    ),
+    Shot(
+        name="on-a-pass",
+        who=SUPPORT,
+        go=lambda taker: taker.someone("grace@delta.example"),
+        width=390,
+        height=844,
+        scheme="dark",
+    ),
+    Shot(
+        name="address",
+        who=SUPPORT,
+        go=lambda taker: taker.do("ben@delta.example", "Change the address…"),
+        height=760,
+    ),
 )
 
 
 def set_stage(folder: Path) -> dict[str, str]:
     """Play the scenes; return the secrets of the apps of those who sign in."""
     secrets = folder / "secrets.json"
-    command = python("-m", "deploy.pictures.stage", str(secrets), "before", "during", "after")
+    command = python(
+        "-m", "deploy.pictures.stage", str(secrets), "before", "during", "after", "desk"
+    )
     env = environment(DJANGO_SETTINGS_MODULE="settings.local", VAR_DIR=str(folder))
     with running(command, folder=folder, env=env) as process:
         if process.popen.wait(300) != 0:

@@ -28,6 +28,7 @@ from bench.people import cheap_backup_codes, enrol, sign_in  # noqa: E402
 from enforcement import joining, passes, policies, tasks  # noqa: E402
 
 HOUR = timedelta(hours=1)
+SUPPORT = "support@gatehouse.example"
 SECRETS: dict[str, str] = {}  # of apps, by address
 NAMES = (
     "Ada Lovelace", "Ben Okafor", "Chloe Martin", "Daniel Weiss", "Emre Yilmaz", "Fatima Haddad",
@@ -120,6 +121,26 @@ def after(now: datetime) -> None:
     passes.grant_pass(user=members[22], actor=None, reason="Phone lost", now=now - 2 * HOUR)
 
 
+def desk(now: datetime) -> None:
+    """What support finds: Chloe asks for a pass and is vouched for, Grace is on one."""
+    with_app(User.objects.get(email=SUPPORT), now=now - 5 * HOUR)
+    account, members = company("delta", since=now - 90 * HOUR)
+    olivia, chloe, grace = members[0], members[3], members[7]
+    for person in (chloe, grace):
+        set_up(person, now=now - 60 * HOUR)
+    at(now - 30 * HOUR, lambda: announce(account, members, now=now - 30 * HOUR))
+    asked = passes.ask_for_pass(
+        user=chloe,
+        message="My phone fell into the harbour, and the codes were in its case.",
+        now=now - 0.5 * HOUR,
+    )
+    words = "She sits beside me, wet."
+    passes.endorse_request(asked=asked, actor=olivia, message=words, now=now - 0.4 * HOUR)
+    passes.grant_pass(
+        user=grace, actor=None, reason="Called back on the known number", now=now - 2 * HOUR
+    )
+
+
 def _window(slug: str, *, now: datetime, since: timedelta) -> tuple[Account, list[User]]:
     account, members = company(slug, since=now - since - 90 * HOUR)
     start = now - since
@@ -142,6 +163,7 @@ SCENES: dict[str, Callable[[datetime], None]] = {
     "before": before,
     "during": during,
     "after": after,
+    "desk": desk,
 }
 
 if __name__ == "__main__":

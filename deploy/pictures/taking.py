@@ -52,3 +52,19 @@ class Taker:
     def preview(self, name: str) -> None:
         self.account(name)
         self.page.get_by_role("link", name="Preview and switch on…", exact=True).click()
+
+    def find(self, words: str) -> None:
+        """Look for people, from the desk."""
+        self.open("/admin/")
+        self.page.get_by_label("Name, email address or account").fill(words)
+        self.page.get_by_role("button", name="Find", exact=True).click()
+
+    def someone(self, email: str) -> None:
+        """Open the page of a person."""
+        self.find(email)
+        self.page.locator(f"#result_list a:has-text('{email}')").click()
+
+    def do(self, email: str, action: str) -> None:
+        """Open the page of what can be done to a person; nothing is done."""
+        self.someone(email)
+        self.page.get_by_role("link", name=action, exact=True).click()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts import agents, session_state, sessions, signin
+from accounts import session_state, sessions, signin
 from accounts.models import User
 from accounts.purposes import Fresh, Purpose, serves
 from twofactor import backup_codes as codes_of
@@ -57,7 +57,6 @@ def _sessions(request: HttpRequest, user: User, *, now: datetime) -> list[dict[s
     return [
         {
             "session": each,
-            "agent": agents.described(each.agent),
             "handle": sessions.handle_of(each),
             "is_this_one": each.session_key == request.session.session_key,
         }
