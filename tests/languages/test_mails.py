@@ -16,7 +16,8 @@ from accounts import addresses, delivery, letters, mail, mail_names, memberships
 from accounts.alarms import Alarm
 from accounts.mail import Kind
 from accounts.models import Membership, Role, User
-from enforcement import styleguide
+from enforcement import overview, styleguide
+from enforcement.models import Policy
 from enforcement.templatetags import lengths
 from tests.factories import make_account, make_user
 from twofactor import text_words, texts
@@ -300,6 +301,22 @@ def test_what_is_owed_in_one_language_is_told_in_anothers() -> None:
     delivery.send_due(now=NOW)
     (message,) = outgoing.outbox
     assert "bisher Mitglied, jetzt Administrator" in message.body
+
+
+ACTED = {
+    "en": ("the operator of this site", "our support"),
+    "de": ("den Betreibern dieser Website", "unserem Support"),
+    "fr": ("l'exploitant de ce site", "notre assistance"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_acted_is_told_in_the_readers_language(language: str) -> None:
+    """Also by a page, which tells the same words."""
+    with translation.override(language):
+        by_nobody = overview.starter_of(Policy(started_by=None))
+        by_support = overview.starter_of(Policy(started_by=User(is_staff=True)))
+    assert (by_nobody, by_support) == ACTED[language]
 
 
 # Texts.
