@@ -24,17 +24,9 @@ from requests.exceptions import RequestException
 from accounts import sealing
 from accounts.claims import Claims
 from accounts.models import Provider
-from accounts.oidc_metadata import (
-    Failed,
-    Metadata,
-    Step,
-    discover,
-    get_json,
-    guard,
-    keys_of,
-    unreachable,
-)
+from accounts.oidc_metadata import Metadata, discover, get_json, guard, keys_of, unreachable
 from accounts.outgoing import Unreachable
+from accounts.sso_steps import Failed, Step
 
 __all__ = ["Failed", "Secrets", "Step", "authorization_url", "claims_of"]
 

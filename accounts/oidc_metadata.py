@@ -6,7 +6,6 @@ Called by ``accounts.oidc`` alone, and by support's test of a provider. Every re
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from joserfc.errors import JoseError
@@ -16,6 +15,7 @@ from requests.exceptions import RequestException
 
 from accounts.models import Provider
 from accounts.outgoing import GuardedAdapter, Unreachable
+from accounts.sso_steps import Failed, Step
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 # With a symmetric one the provider's public key, or our secret, would sign.
@@ -25,33 +25,6 @@ KEPT_FOR = timedelta(minutes=10)
 # Whoever sends us tokens with made-up key ids must not have us ask the provider each time.
 REFETCH_AFTER = timedelta(seconds=30)
 OK = 200
-
-
-class Step(StrEnum):
-    """The parts of a sign-in, in their order; support's protocol tells each."""
-
-    DISCOVERY = "discovery"
-    ISSUER = "issuer"
-    ANSWER = "answer"
-    CODE = "code"
-    KEYS = "keys"
-    SIGNATURE = "signature"
-    CLAIMS = "claims"
-    USERINFO = "userinfo"
-
-
-class Failed(Exception):
-    """A step that went wrong; ``reason`` is a word for the audit, the text is for support."""
-
-    def __init__(self, step: Step, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.step = step
-        self.reason = reason
-
-    @property
-    def is_outage(self) -> bool:
-        """Whether the provider was not there at all, rather than wrong."""
-        return isinstance(self.__cause__, Unreachable | RequestException)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

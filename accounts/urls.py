@@ -5,7 +5,7 @@ from django.urls import path
 from django.urls.resolvers import URLPattern
 
 from accounts import outbox_views
-from accounts.views import account, entrance, probes, settings, sso
+from accounts.views import account, entrance, probes, settings, sso, sso_answers
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -42,7 +42,8 @@ urlpatterns: list[URLPattern] = [
     path("not-me/<str:token>/", settings.not_me, name="not_me"),
     path("sso/", sso.choose, name="sso_choose"),
     path("sso/<slug:slug>/", sso.start, name="sso_start"),
-    path("sso/<slug:slug>/callback/", sso.callback, name="sso_callback"),
+    path("sso/<slug:slug>/callback/", sso_answers.callback, name="sso_callback"),
+    path("sso/<slug:slug>/metadata/", sso_answers.metadata, name="sso_metadata"),
     path("sso/<slug:slug>/link/", sso.link, name="sso_link"),
     path("sso/<slug:slug>/prove/", sso.prove, name="sso_prove"),
     path("health/live", probes.live, name="health_live"),

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import alarms, audit, passwords, seals, sessions, sso, throttle
+from accounts import alarms, audit, passwords, saml, seals, sessions, sso, throttle
 from accounts.clock import is_trustworthy
 from enforcement import logouts, notices, pass_alarms, reminding
 from twofactor import housekeeping
@@ -40,6 +40,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     sessions.forget_dead,
     passwords.forget_unknown,
     sso.forget_old,
+    saml.forget_old,
     housekeeping.forget_old,
     forget_audit,
 )

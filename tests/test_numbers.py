@@ -53,6 +53,8 @@ REQUIREMENTS = {
     "S44": "a change of address is proved by factor and mailbox",
     "S45": "links that are mailed can't be guessed, and work once",
     "S46": "only the invited address accepts, with role and account of the invitation",
+    "S49": "a provider reaches nobody of another's",
+    "S51": "nobody comes in by an assertion that is not signed, for us, fresh, asked for and new",
     "S52": "the admin has no door of its own",
     "S53": "owners reach the rows of their own accounts alone",
     "S54": "a form changes the fields it shows, and no other",

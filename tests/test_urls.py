@@ -43,6 +43,7 @@ PURPOSES = {
     "sso_choose": "OPEN",
     "sso_start": "OPEN",
     "sso_callback": "OPEN",
+    "sso_metadata": "OPEN",
     "sso_link": "OPEN",
     "sso_prove": "MEMBER",
     "continue": "ENTRANCE",

@@ -18,15 +18,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts import letters, oidc, signin, sso, sso_attempts, sso_linking, throttle
+from accounts import letters, oidc, saml, signin, sso, sso_linking, throttle
 from accounts.client import address_of
 from accounts.emails import domain_of
 from accounts.forms import ProviderForm, SignInPasswordForm
-from accounts.models import Provider, SSOPurpose
+from accounts.models import Protocol, Provider, SSOPurpose
 from accounts.pages import too_many
 from accounts.purposes import Purpose, serves
 from accounts.sso import Refused
 from accounts.sso_admission import check_live
+from accounts.sso_steps import Failed, Step
 from accounts.throttle import Bucket, TooMany
 
 View = Callable[..., HttpResponse]
@@ -111,25 +112,31 @@ def leave(
         return limited(request, error, now=now)
     next_url = request.GET.get("next", "")
     way = sso.start(request, provider, purpose=purpose, next_url=next_url, now=now)
-    try:
-        url = oidc.authorization_url(
-            provider,
-            way.secrets,
-            redirect_uri=redirect_uri(provider),
-            proves=purpose is SSOPurpose.PROVE,
-            now=now,
-        )
-    except oidc.Failed as error:
-        raise told(provider, error) from error
+    url = sign_in_page(provider, way, proves=purpose is SSOPurpose.PROVE, now=now)
     response = HttpResponseRedirect(url)
     way.mark_browser(response)
     return response
 
 
-def told(provider: Provider, error: oidc.Failed) -> Refused:
+def sign_in_page(provider: Provider, way: sso.Way, *, proves: bool, now: datetime) -> str:
+    """Return where ``way`` leads, by the protocol of ``provider``.
+
+    :raises Refused: where that can't be found.
+    """
+    try:
+        if provider.protocol == Protocol.SAML:
+            return saml.request_url(provider, way.state, proves=proves, now=now)
+        return oidc.authorization_url(
+            provider, way.secrets, redirect_uri=redirect_uri(provider), proves=proves, now=now
+        )
+    except Failed as error:
+        raise told(provider, error) from error
+
+
+def told(provider: Provider, error: Failed) -> Refused:
     """Return the refusal that a failed step is to the person: support sees which one it was."""
     code = f"{error.step}_{error.reason}"[:80]
-    if error.step is oidc.Step.ANSWER and error.reason == "error":
+    if error.step is Step.ANSWER and error.reason == "error":
         text = _("You did not finish signing in at %(provider)s, or it did not let you.")
     elif error.is_outage:
         text = _("%(provider)s can't be reached at the moment. Please try again in a minute.")
@@ -160,28 +167,6 @@ def counted(bucket: Callable[[str], Bucket]) -> Callable[[View], View]:
         return answer
 
     return mark
-
-
-@serves(Purpose.OPEN)
-@never_cache
-@counted(throttle.of_answers)
-@require_GET
-@for_provider
-def callback(request: HttpRequest, provider: Provider, *, now: datetime) -> HttpResponse:
-    """The provider's answer: used once, checked, and only then believed."""
-    state = request.GET.get("state", "")
-    attempt = sso.claim(request, provider, state, now=now)
-    try:
-        claims = oidc.claims_of(
-            provider,
-            request.GET.dict(),
-            sso_attempts.secrets_of(attempt, state),
-            redirect_uri=redirect_uri(provider),
-            now=now,
-        )
-    except oidc.Failed as error:
-        raise told(provider, error) from error
-    return sso.come_in(request, provider, claims, attempt, now=now)
 
 
 @serves(Purpose.OPEN)

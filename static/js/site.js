@@ -23,6 +23,9 @@ window.addEventListener("pageshow", () => {
   document.querySelectorAll("form[data-sent]").forEach(unlock);
 });
 
+// What came from another site goes on by itself; without this file, by its button.
+document.querySelectorAll("form[data-goes-on]").forEach((form) => form.requestSubmit());
+
 const wrong = document.querySelector("main [aria-invalid=true]");
 if (wrong) {
   wrong.focus();

@@ -70,7 +70,9 @@ LABELS = {"label", "help_text", "description", "verbose_name", "verbose_name_plu
 FOR_OPERATORS = {
     "accounts/alarms.py", "accounts/app_role.py", "accounts/audit_check.py", "accounts/checks.py",
     "accounts/figures.py", "accounts/oidc.py", "accounts/oidc_metadata.py", "accounts/outgoing.py",
-    "accounts/heads.py", "accounts/sealing.py", "accounts/throttle.py", "accounts/views/probes.py",
+    "accounts/heads.py", "accounts/saml.py", "accounts/saml_assertion.py",
+    "accounts/saml_toolkit.py", "accounts/sealing.py", "accounts/throttle.py",
+    "accounts/views/probes.py",
     "enforcement/checks.py", "enforcement/pass_alarms.py", "enforcement/styleguide.py",
     "twofactor/checks.py", "twofactor/sealing.py",
 }  # fmt: skip
