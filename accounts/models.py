@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.emails import canonical_email, domain_of
 from accounts.identities import (
@@ -198,7 +199,7 @@ class Plan(models.TextChoices):
 
 class Role(models.TextChoices):
     OWNER = "owner", _("Owner")
-    ADMIN = "admin", _("Admin")
+    ADMIN = "admin", pgettext_lazy("role", "Admin")
     MEMBER = "member", _("Member")
 
 

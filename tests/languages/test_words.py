@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog, Message
@@ -68,6 +69,19 @@ def test_each_plural_is_said(folder: str, language: str) -> None:
     number = updated(folder, language).num_plurals
     for each in told(folder, language):
         assert len(texts(each.string)) == (1 if isinstance(each.id, str) else number), each.id
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_a_text_is_said_in_one_way_wherever_it_stands(language: str) -> None:
+    """All files are one at run time: of two translations, one would stand in both places.
+
+    What is two things in another language takes a context.
+    """
+    said: dict[Any, set[Any]] = {}
+    for folder in messages.FOLDERS:
+        for each in told(folder, language):
+            said.setdefault((each.context, str(each.id)), set()).add(str(each.string))
+    assert {text: ways for text, ways in said.items() if len(ways) > 1} == {}
 
 
 MINUTES = {
