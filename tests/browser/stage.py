@@ -2,7 +2,7 @@
 
 Takes JSON: ``slug``, ``members`` (addresses; the first is the owner), ``is_required``, and if the
 account or its people shall have names or a language: ``name``, ``names`` and ``language``. All have
-the demo's password.
+the demo's password. ``provider``, where it is given, is one of SAML that new people come in by.
 """
 
 import json
@@ -20,7 +20,7 @@ from django.conf import settings  # noqa: E402 - all of this needs Django set up
 from django.utils import timezone  # noqa: E402
 
 from accounts import people  # noqa: E402
-from accounts.models import Account, Plan, Role  # noqa: E402
+from accounts.models import Account, Plan, Protocol, Provider, Role  # noqa: E402
 from enforcement import joining, policies  # noqa: E402
 
 
@@ -40,8 +40,26 @@ def set_up(wanted: dict[str, Any], *, now: datetime) -> None:
         )
         role = Role.MEMBER if number else Role.OWNER
         joining.add_by_hand(user=user, account=account, role=role, actor=None, now=now)
+    if "provider" in wanted:
+        add_provider(account, **wanted["provider"], now=now)
     if wanted["is_required"]:
         policies.switch_on(account=account, actor=None, now=now)
+
+
+def add_provider(
+    account: Account, *, email_domains: list[str], now: datetime, **fields: str
+) -> None:
+    account.email_domains = email_domains
+    account.save(update_fields=["email_domains"])
+    Provider.objects.create(
+        account=account,
+        slug=account.slug,
+        name=account.name,
+        protocol=Protocol.SAML,
+        allow_creation=True,
+        created_at=now,
+        **fields,
+    )
 
 
 if __name__ == "__main__":

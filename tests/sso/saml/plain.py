@@ -3,6 +3,7 @@
 import base64
 import zlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lxml import etree
@@ -36,8 +37,7 @@ ISSUER = "{urn:oasis:names:tc:SAML:2.0:assertion}Issuer"
 
 def answer(url: str, keys: Keys, *, issuer: str, subject: str, email: str) -> str:
     """Return what ``url`` is answered with, as it stands in the field SAMLResponse."""
-    squeezed = base64.b64decode(parse_qs(urlsplit(url).query)["SAMLRequest"][0])
-    request = etree.fromstring(zlib.decompress(squeezed, -15))
+    request = question(url)
     now = datetime.now(UTC)
     xml = ANSWER.format(
         now=written(now),
@@ -52,6 +52,15 @@ def answer(url: str, keys: Keys, *, issuer: str, subject: str, email: str) -> st
     root = etree.fromstring(xml.strip())
     sign(root, keys, Signing())
     return base64.b64encode(etree.tostring(root)).decode()
+
+
+def question(url: str) -> Any:
+    squeezed = base64.b64decode(parse_qs(urlsplit(url).query)["SAMLRequest"][0])
+    return etree.fromstring(zlib.decompress(squeezed, -15))
+
+
+def callback_of(url: str) -> str:
+    return str(question(url).get("AssertionConsumerServiceURL"))
 
 
 def written(at: datetime) -> str:
