@@ -12,7 +12,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils import translation
 from pytest_django import Settings
 
-from accounts import addresses, delivery, letters, mail, mail_names, memberships
+from accounts import addresses, delivery, letters, mail, mail_names, memberships, wording
 from accounts.alarms import Alarm
 from accounts.mail import Kind
 from accounts.models import Membership, Role, User
@@ -317,6 +317,14 @@ def test_who_acted_is_told_in_the_readers_language(language: str) -> None:
         by_nobody = overview.starter_of(Policy(started_by=None))
         by_support = overview.starter_of(Policy(started_by=User(is_staff=True)))
     assert (by_nobody, by_support) == ACTED[language]
+
+
+def test_a_row_of_an_earlier_release_is_told_all_the_same() -> None:
+    """It kept labels for codes, and of an alarm the text alone."""
+    kept = {"role": "Admin", "method": "pigeon", "alarm": "failed_tries", "alarm_text": "Much."}
+    with translation.override("de"):
+        found = wording.told(kept)
+    assert found == {"role": "Administrator", "method": "pigeon", "alarm_text": "Much."}
 
 
 # Texts.
