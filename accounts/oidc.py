@@ -33,6 +33,8 @@ __all__ = ["Failed", "Secrets", "Step", "authorization_url", "claims_of"]
 SCOPES = "openid email profile"
 LEEWAY = 60  # seconds that two clocks may differ
 LONGEST_SUBJECT = 255
+# The standard's claim; and that of Entra ID, which knows no other: the tenant owns the domain.
+VERIFIED = ("email_verified", "xms_edov")
 MALFORMED = (
     JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
 )  # fmt: skip
@@ -208,7 +210,7 @@ def about_person(
 
     An address and whether it is verified are taken from the same place, never one from each.
     """
-    is_whole = "email" in vouched and "email_verified" in vouched
+    is_whole = "email" in vouched and not vouched.keys().isdisjoint(VERIFIED)
     if is_whole or not metadata.userinfo_endpoint:
         return vouched
     token = str(tokens.get("access_token") or "")
@@ -228,12 +230,17 @@ def read_claims(vouched: dict[str, Any], told: dict[str, Any]) -> Claims:
     return Claims(
         subject=vouched["sub"],
         email=_text(told.get("email")),
-        email_verified=told.get("email_verified") is True,
+        email_verified=is_verified(told),
         name=_text(told.get("name")),
         auth_time=asked_at,
         amr=tuple(map(_text, amr)) if isinstance(amr, list) else (),
         acr=_text(vouched.get("acr")),
     )
+
+
+def is_verified(told: dict[str, Any]) -> bool:
+    """Whether the provider vouches for the address: the first claim that speaks of it decides."""
+    return next((told[name] for name in VERIFIED if name in told), None) is True
 
 
 def _text(value: Any) -> str:

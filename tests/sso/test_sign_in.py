@@ -71,6 +71,25 @@ def test_an_address_that_is_not_verified_lets_nobody_in(value: Any, northwind: H
     check_refused(northwind.come_back(), northwind.client, code="email_unverified")
 
 
+@pytest.mark.parametrize("value", NOT_TRUE, ids=repr)
+@pytest.mark.proves("S50", "B93")
+def test_entra_id_vouches_by_a_claim_of_its_own(value: Any, northwind: House) -> None:
+    ada = known_ada(northwind)
+    del northwind.idp.person["email_verified"]
+    northwind.idp.person["xms_edov"] = value
+    check_refused(northwind.come_back(), northwind.client, code="email_unverified")
+    northwind.idp.person["xms_edov"] = True
+    northwind.come_back()
+    assert signed_in_as(northwind.client) == ada.email
+
+
+@pytest.mark.proves("S50", "B93")
+def test_the_standards_claim_goes_before_entra_ids(northwind: House) -> None:
+    known_ada(northwind)
+    northwind.idp.person |= {"email_verified": False, "xms_edov": True}
+    check_refused(northwind.come_back(), northwind.client, code="email_unverified")
+
+
 @pytest.mark.proves("S50", "B93")
 def test_an_address_of_which_nothing_is_said_lets_nobody_in(northwind: House) -> None:
     known_ada(northwind)
