@@ -128,8 +128,9 @@ def _sign_out(person: User, viewer: User, given: dict[str, Any], now: datetime) 
     support.sign_out(user=person, actor=viewer, now=now)
 
 
-def _change_address(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:
-    support.change_address(user=person, actor=viewer, now=now, **given)
+def _change_address(person: User, viewer: User, given: dict[str, Any], now: datetime) -> str | None:
+    asked = approvals.change_address_or_ask(user=person, actor=viewer, now=now, **given)
+    return str(WAITS) if asked else None
 
 
 def _deactivate(person: User, viewer: User, given: dict[str, Any], now: datetime) -> None:

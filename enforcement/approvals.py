@@ -5,14 +5,16 @@ granting does, so that of two approvals at once the second finds nothing left to
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit
+from accounts import audit, keys
 from accounts.audit import Event
+from accounts.emails import canonical_email
 from accounts.models import User
 from enforcement import four_eyes, passes, support
 from enforcement.models import Approval, Decision, Help, Pass
@@ -46,12 +48,38 @@ def reset_or_ask(*, user: User, actor: User, reason: str, now: datetime) -> Appr
     try:
         support.reset(user=user, actor=actor, reason=reason, now=now)
     except four_eyes.ApproverNeeded:
-        return _ask(Help.RESET, user=user, actor=actor, reason=reason, ticket="", now=now)
+        return _ask(Help.RESET, user=user, actor=actor, reason=reason, now=now)
+    return None
+
+
+@transaction.atomic
+def change_address_or_ask(
+    *, user: User, email: str, actor: User, reason: str, now: datetime
+) -> Approval | None:
+    """Change the address where one of support is enough; where two are needed, ask for the second.
+
+    Whoever reads the new mailbox can choose a new password, so it takes two where a pass does.
+
+    :raises NotAllowed: for who may not, gives no reason or an address that can't be used.
+    :raises NotGrantable: where something waits already.
+    """
+    try:
+        support.change_address(user=user, email=email, actor=actor, reason=reason, now=now)
+    except four_eyes.ApproverNeeded:
+        email = canonical_email(email)
+        return _ask(Help.EMAIL, user=user, actor=actor, reason=reason, address=email, now=now)
     return None
 
 
 def _ask(
-    what: Help, *, user: User, actor: User, reason: str, ticket: str, now: datetime
+    what: Help,
+    *,
+    user: User,
+    actor: User,
+    reason: str,
+    now: datetime,
+    ticket: str = "",
+    address: str = "",
 ) -> Approval:
     user = _locked(user)
     _close_dead(user, now=now)
@@ -61,14 +89,21 @@ def _ask(
         user=user,
         what=what,
         asked_by=actor,
+        address=address,
         reason=reason,
         ticket=ticket,
         asked_at=now,
         until=now + GOOD_FOR,
     )
-    told = {"what": what.value, "reason": reason, "ticket": ticket, "until": asked.until}
+    told = {**_told(asked), "until": asked.until}
     audit.record(Event.APPROVAL_ASKED, actor=actor, subject=user, after=told, now=now)
     return asked
+
+
+def _told(asked: Approval) -> dict[str, Any]:
+    """What the audit says of it; an address only as a pseudonym."""
+    told = {"what": asked.what, "reason": asked.reason, "ticket": asked.ticket}
+    return told | ({"to": keys.pseudonym(asked.address)} if asked.address else {})
 
 
 def _close_dead(user: User, *, now: datetime) -> None:
@@ -97,6 +132,9 @@ def why_dead(waiting: Approval, *, now: datetime) -> str | Promise:
 
 
 def _check_asked(waiting: Approval, asker: User, *, now: datetime) -> None:
+    if waiting.what == Help.EMAIL:
+        support.check_may_handle(user=waiting.user, actor=asker)
+        return
     if waiting.what == Help.RESET:
         support.check_resettable(user=waiting.user, actor=asker, now=now)
     passes.check_grantable(user=waiting.user, actor=asker, now=now)
@@ -121,7 +159,7 @@ def check_approver(*, user: User, actor: User, now: datetime) -> Approval:
 
 @transaction.atomic
 def approve(*, user: User, number: int, actor: User, now: datetime) -> Approval:
-    """Do what waits: the pass begins now, or the factors are reset.
+    """Do what waits: the pass begins now, the factors are reset or the address changes.
 
     ``number`` says which the approver has read: another may have taken its place since.
 
@@ -134,8 +172,7 @@ def approve(*, user: User, number: int, actor: User, now: datetime) -> Approval:
     waiting = check_approver(user=user, actor=User.objects.get(pk=actor.pk), now=now)
     _check_read(waiting, number)
     _close(waiting, Decision.APPROVED, by=actor, now=now)
-    told = {"what": waiting.what, "reason": waiting.reason, "ticket": waiting.ticket}
-    audit.record(Event.APPROVAL_GIVEN, actor=actor, subject=user, after=told, now=now)
+    audit.record(Event.APPROVAL_GIVEN, actor=actor, subject=user, after=_told(waiting), now=now)
     _carry_out(waiting, user=user, approver=actor, now=now)
     return waiting
 
@@ -144,6 +181,11 @@ def _carry_out(waiting: Approval, *, user: User, approver: User, now: datetime) 
     asker, reason = User.objects.get(pk=waiting.asked_by_id or 0), waiting.reason
     if waiting.what == Help.RESET:
         support.reset(user=user, actor=asker, reason=reason, approver=approver, now=now)
+        return
+    if waiting.what == Help.EMAIL:
+        support.change_address(
+            user=user, email=waiting.address, reason=reason, actor=asker, approver=approver, now=now
+        )
         return
     passes.grant_pass(
         user=user, actor=asker, reason=reason, ticket=waiting.ticket, approver=approver, now=now

@@ -1,4 +1,4 @@
-"""Where a pass or a reset takes two of support: one who asks for it, another who approves it.
+"""Where a pass, a reset or a new address takes two of support: one who asks, one who approves.
 
 With ``TWO_FACTOR_PASS_APPROVAL`` on: for owners, for staff, and for whoever had a pass within
 the last 30 days. Asked by every grant, so that no door leads around it.

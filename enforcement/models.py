@@ -184,10 +184,11 @@ class PassRequest(models.Model):
 
 
 class Help(models.TextChoices):
-    """What support can do for a person who can use nothing."""
+    """What support can do for a person, and a second of support may have to approve."""
 
     PASS = "pass", _("pass")
     RESET = "reset", _("reset")
+    EMAIL = "email", _("another address")
 
 
 class Decision(models.TextChoices):
@@ -199,9 +200,9 @@ class Decision(models.TextChoices):
 
 
 class Approval(models.Model):
-    """A pass or a reset that somebody of support wishes to give, and a second one has to approve.
+    """What somebody of support wishes to do for a person, and a second one has to approve.
 
-    It grants nothing itself: a pass begins, and its mails go out, when it is approved.
+    It does nothing itself: a pass begins, and its mails go out, when it is approved.
     """
 
     user = models.ForeignKey(
@@ -210,6 +211,9 @@ class Approval(models.Model):
     what = models.CharField(max_length=5, choices=Help, editable=False)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    address = models.EmailField(
+        max_length=254, blank=True, editable=False, help_text="The new one, where that is wished."
     )
     reason = models.CharField(max_length=300)
     ticket = models.CharField(max_length=60, blank=True)

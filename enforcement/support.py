@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import addresses, audit, passwords, people, sessions
 from accounts.audit import Event
+from accounts.emails import canonical_email
 from accounts.memberships import LastOwner
 from accounts.models import User
 from enforcement import four_eyes, pass_mails, passes
@@ -77,14 +78,25 @@ def sign_out(*, user: User, actor: User, now: datetime) -> None:
 
 
 @transaction.atomic
-def change_address(*, user: User, email: str, reason: str, actor: User, now: datetime) -> None:
+def change_address(
+    *,
+    user: User,
+    email: str,
+    reason: str,
+    actor: User,
+    now: datetime,
+    approver: User | None = None,
+) -> None:
     """Give ``user``, whose old mailbox is dead, another address; both and the owners are told.
 
     :raises NotAllowed: for who may not, or gives no reason; and if the address is somebody's.
+    :raises enforcement.four_eyes.ApproverNeeded: where a second of support has to approve it.
     """
     check_may_handle(user=user, actor=actor)
     if not reason.strip():
         raise NotAllowed(_("Give a reason."))
+    _check_usable(email, user=user)
+    four_eyes.check(user=user, actor=actor, approver=approver, now=now)
     old = user.email
     try:
         addresses.change_by_support(user=user, email=email, actor=actor, reason=reason, now=now)
@@ -92,6 +104,16 @@ def change_address(*, user: User, email: str, reason: str, actor: User, now: dat
         raise NotAllowed(str(error)) from None
     user.refresh_from_db()
     pass_mails.tell_address_changed(user, old=old, actor=actor, reason=reason, now=now)
+
+
+def _check_usable(email: str, *, user: User) -> None:
+    """Say it before a second of support is asked for what can't be."""
+    holder = User.objects.filter(email=canonical_email(email)).first()
+    if holder is not None:
+        is_same = holder.pk == user.pk
+        raise NotAllowed(
+            _("This is the address already.") if is_same else _("This address can't be used.")
+        )
 
 
 @transaction.atomic

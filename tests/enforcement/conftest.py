@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from pytest_django import Settings
 
-from accounts.models import Account, User
+from accounts.models import Account, Membership, User
+from enforcement import policies
+from tests.enforcement.kit import enrolled_person
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock, stopped_clock
+from tests.twofactor.people import Enrolled
 
 
 @pytest.fixture
@@ -49,3 +53,27 @@ def northwind(owner: User, ada: User, clock: Clock) -> Account:
     account = make_account("northwind", owner=owner, members=(ada,))
     clock.forward(hours=1)
     return account
+
+
+@pytest.fixture
+def dora(northwind: Account, clock: Clock) -> Enrolled:
+    """A member with an app, in an account that requires it."""
+    enrolled = enrolled_person(email="dora@northwind.example", name="Dora")
+    Membership.objects.create(account=northwind, user=enrolled.user, joined_at=clock.now)
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    return enrolled
+
+
+@pytest.fixture
+def sam(clock: Clock) -> Enrolled:
+    return enrolled_person(email="sam@gatehouse.example", is_staff=True)
+
+
+@pytest.fixture
+def colleague(clock: Clock) -> Enrolled:
+    return enrolled_person(email="colleague@gatehouse.example", is_staff=True)
+
+
+@pytest.fixture
+def two(settings: Settings) -> None:
+    settings.TWO_FACTOR_PASS_APPROVAL = True

@@ -1,4 +1,4 @@
-"""Who grants a pass to whom, and where it takes two of support: by the pages, in every role."""
+"""Where it takes two of support: asking, approving, declining, and what makes it idle."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -6,205 +6,27 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from accounts import objections
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
-from enforcement import approvals, four_eyes, passes, policies, support
+from enforcement import approvals, four_eyes, passes, support
 from enforcement.models import Approval, Decision, Help, Pass
+from tests.enforcement.approving import HOUR, REASON, ask, is_granted
 from tests.enforcement.desk import person_page, root_browser, support_browser
 from tests.enforcement.kit import (
     MS,
-    browser,
     enrolled_person,
-    is_in,
-    sign_in,
     sign_in_with_code,
 )
 from tests.enforcement.shell import run
-from tests.factories import make_account, make_user
+from tests.factories import make_user
 from tests.journeys.clock import DAY, Clock
 from tests.twofactor.people import Enrolled, enrol_app
 from twofactor import devices
 
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S40")]
 
-REASON = "Called back on the known number."
-HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def dora(northwind: Account, clock: Clock) -> Enrolled:
-    """A member with an app, in an account that requires it."""
-    enrolled = enrolled_person(email="dora@northwind.example", name="Dora")
-    Membership.objects.create(account=northwind, user=enrolled.user, joined_at=clock.now)
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    return enrolled
-
-
-@pytest.fixture
-def sam(clock: Clock) -> Enrolled:
-    return enrolled_person(email="sam@gatehouse.example", is_staff=True)
-
-
-@pytest.fixture
-def colleague(clock: Clock) -> Enrolled:
-    return enrolled_person(email="colleague@gatehouse.example", is_staff=True)
-
-
-@pytest.fixture
-def two(settings: Settings) -> None:
-    settings.TWO_FACTOR_PASS_APPROVAL = True
-
-
-# Each role's browser, and the person behind it (None where nobody is).
-
-Who = tuple[Client, User | None]
-
-
-def member_of(northwind: Account, role: Role) -> Who:
-    person = make_user()
-    Membership.objects.create(
-        account=northwind, user=person, role=role, joined_at=northwind.created_at
-    )
-    return sign_in(person), person
-
-
-def other_owner(northwind: Account, clock: Clock) -> Who:
-    person = make_user("foreign@solo.example")
-    make_account("solo", owner=person)
-    return sign_in(person), person
-
-
-def half_way(northwind: Account, clock: Clock) -> Who:
-    person = enrolled_person(is_staff=True).user
-    return sign_in(person), person
-
-
-def without_factor(northwind: Account, clock: Clock) -> Who:
-    person = make_user(is_staff=True)
-    return sign_in(person), person
-
-
-def stale_factor(northwind: Account, clock: Clock) -> Who:
-    enrolled = enrolled_person(is_staff=True)
-    client = sign_in_with_code(enrolled)
-    clock.forward(minutes=10)
-    return client, enrolled.user
-
-
-def by_backup_code(northwind: Account, clock: Clock) -> Who:
-    enrolled = enrolled_person(is_staff=True)
-    client = sign_in(enrolled.user)
-    client.post("/login/recovery/", {"code": enrolled.codes[0]})
-    assert is_in(client)
-    return client, enrolled.user
-
-
-def on_a_pass(northwind: Account, clock: Clock) -> Who:
-    person = enrolled_person(is_staff=True).user
-    passes.grant_pass(user=person, actor=None, reason="lost", now=clock.now)
-    client = sign_in(person)
-    assert is_in(client)
-    return client, person
-
-
-def verified(**flags: Any) -> Callable[[Account, Clock], Who]:
-    def enter(northwind: Account, clock: Clock) -> Who:
-        enrolled = enrolled_person(is_staff=True, **flags)
-        return sign_in_with_code(enrolled), enrolled.user
-
-    return enter
-
-
-ROLES: dict[str, Callable[[Account, Clock], Who]] = {
-    "anonymous": lambda northwind, clock: (browser(), None),
-    "half-way in": half_way,
-    "member": lambda northwind, clock: member_of(northwind, Role.MEMBER),
-    "account admin": lambda northwind, clock: member_of(northwind, Role.ADMIN),
-    "owner": lambda northwind, clock: member_of(northwind, Role.OWNER),
-    "owner of another account": other_owner,
-    "support without a factor": without_factor,
-    "support with a stale factor": stale_factor,
-    "support by backup code": by_backup_code,
-    "support on a pass": on_a_pass,
-    "support": verified(),
-    "superuser": verified(is_superuser=True),
-}
-NOTHING: dict[str, str] = {}
-GRANTS = {
-    "support": {"member": "granted", "owner": "granted"},
-    "superuser": {"member": "granted", "owner": "granted", "staff": "granted"},
-}
-WITH_TWO = {
-    "support": {"member": "granted", "owner": "waits"},
-    "superuser": {"member": "granted", "owner": "waits", "staff": "waits"},
-}
-
-
-def outcome_of(client: Client, target: User) -> str:
-    """Post the form of a grant; say what came of it, and undo it."""
-    client.post(person_page(target, "pass"), {"reason": REASON})
-    granted = Pass.objects.filter(user=target, reason=REASON)
-    waiting = Approval.objects.filter(user=target)
-    found = "granted" if granted.exists() else "waits" if waiting.exists() else "refused"
-    granted.delete()
-    waiting.delete()
-    User.objects.filter(pk=target.pk, pass_until__gt=target.joined_at).update(pass_until=None)
-    return found
-
-
-@pytest.mark.proves("B103")
-@pytest.mark.parametrize("role", ROLES)
-def test_who_grants_to_whom(
-    role: str,
-    northwind: Account,
-    dora: Enrolled,
-    owner: User,
-    colleague: Enrolled,
-    clock: Clock,
-    settings: Settings,
-) -> None:
-    client, person = ROLES[role](northwind, clock)
-    targets = {"member": dora.user, "owner": owner, "staff": colleague.user}
-    if person is not None and role != "support on a pass":
-        targets["self"] = person
-    for approval, expected in ((False, GRANTS), (True, WITH_TWO)):
-        settings.TWO_FACTOR_PASS_APPROVAL = approval
-        for name, target in targets.items():
-            what = outcome_of(client, target)
-            assert what == expected.get(role, NOTHING).get(name, "refused"), (name, approval)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_who_approves(
-    role: str,
-    northwind: Account,
-    dora: Enrolled,
-    owner: User,
-    sam: Enrolled,
-    clock: Clock,
-    two: None,
-) -> None:
-    client, _ = ROLES[role](northwind, clock)
-    asked = ask(owner, sam.user, clock)
-    client.post(person_page(owner, "approve"), {"number": asked.pk})
-    assert is_granted(owner) is (role in {"support", "superuser"})
-
-
 # Asking, approving, declining.
-
-
-def ask(target: User, actor: User, clock: Clock) -> Approval:
-    made = approvals.grant_or_ask(
-        user=target, actor=actor, reason=REASON, ticket="T-1", now=clock.now
-    )
-    assert isinstance(made, Approval)
-    return made
-
-
-def is_granted(target: User) -> bool:
-    return Pass.objects.filter(user=target, closed_at=None).exists()
 
 
 def refusal(client: Client, target: User, asked: Approval, action: str = "approve") -> str:
