@@ -9,6 +9,7 @@ side's to choose. ``SSO_ALLOW_PRIVATE`` lifts what is about addresses, for close
 
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException
@@ -29,6 +30,7 @@ PORTS = {"http": 80, "https": 443}
 NOT_PUBLIC = (
     ip_network("64:ff9b::/96"),  # NAT64
     ip_network("2002::/16"),  # 6to4
+    ip_network("192.0.0.0/24"),  # kept for protocols, and some clouds' metadata
     ip_network("168.63.129.16/32"),  # Azure's platform, from within its machines
 )
 
@@ -118,16 +120,18 @@ class _Connection(HTTPConnection):
         self.default_port = PORTS[parts.scheme]
         self.addresses = addresses
         self.is_late = Event()
+        self.talking: socket.socket | None = None  # also while an answer is read: ``sock`` is not
 
     def connect(self) -> None:
-        self.sock = self._connected()
+        self.talking = self.sock = self._connected()
         if self.is_secure:
             context = ssl.create_default_context()
             # The socket is in place before the handshake, so that ``cut`` can end that, too.
-            self.sock = context.wrap_socket(
+            secure = context.wrap_socket(
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
             )
-            self.sock.do_handshake()
+            self.talking = self.sock = secure
+            secure.do_handshake()
 
     def _connected(self) -> socket.socket:
         trouble = OSError("The host has no address.")
@@ -143,11 +147,9 @@ class _Connection(HTTPConnection):
     def cut(self) -> None:
         """Stop whatever this connection waits for: a time-out of each read is none of the sum."""
         self.is_late.set()
-        if self.sock is not None:
-            try:
-                self.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # it is closed already
+        if self.talking is not None:
+            with suppress(OSError):  # it is closed already
+                self.talking.shutdown(socket.SHUT_RDWR)
 
     def limited(self) -> "_Limit":
         return _Limit(self)
@@ -187,12 +189,15 @@ def _ask(
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     plain = {**headers, "Accept-Encoding": "identity", "Connection": "close"}
     connection.request(method, path, body=body, headers=plain)
-    response = connection.getresponse()
-    if 300 <= response.status < 400:
-        raise Unreachable(Trouble.REDIRECT, "The answer is a redirect, which is not followed.")
-    read = response.read(LONGEST + 1)
+    with connection.getresponse() as response:
+        if 300 <= response.status < 400:
+            raise Unreachable(Trouble.REDIRECT, "The answer is a redirect, which is not followed.")
+        read = response.read(LONGEST + 1)
+        is_cut_off = bool(response.length)
     if len(read) > LONGEST:
         raise Unreachable(Trouble.TOO_LONG, f"The answer is longer than {LONGEST} bytes.")
+    if is_cut_off:
+        raise Unreachable(Trouble.CONNECTION, "The answer was cut off.")
     return Answer(response.status, dict(response.getheaders()), read)
 
 
