@@ -62,6 +62,7 @@ REQUIREMENTS = {
     "S53": "owners reach the rows of their own accounts alone",
     "S54": "a form changes the fields it shows, and no other",
     "S55": "redirects stay on the site",
+    "S58": "no answer tells who has a sign-in",
     "S59": "no secret is written anywhere but where it is delivered",
     "S60": "each act leaves its row of the audit, in its transaction",
     "S61": "the audit only grows, and shows what was tampered with",

