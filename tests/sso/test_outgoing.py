@@ -11,8 +11,9 @@ import pytest
 from pytest_django import Settings
 
 from accounts import outgoing
-from accounts.oidc_metadata import Failed, discover
+from accounts.oidc_metadata import discover
 from accounts.outgoing import Trouble, Unreachable
+from accounts.sso_steps import Failed
 from tests.factories import make_account, make_provider
 from tests.services.idp import Idp
 from tests.sso.kit import House, check_refused, known_ada
