@@ -55,7 +55,7 @@ class AuditAdmin(ScopedAdmin):
     search_fields = ("subject_id",)
     lookups = frozenset({*audit_filters.TYPED, "at__gte", "at__lt", "account_id"})
     FOR_SUPPORT_LOOKUPS = frozenset({"subject_id", "actor_id"})
-    list_per_page = 50
+    list_per_page = 40
     ordering = ("-number",)
     sortable_by = ()
     FOR_OWNERS: ClassVar[list[str]] = [

@@ -66,7 +66,7 @@ def write(content: bytes, *, suffix: str) -> None:
     hidden.rename(folder / f"{name}{suffix}")
 
 
-def messages(*, limit: int = 200) -> list[Message]:
+def messages(*, limit: int = 25) -> list[Message]:
     """Return the newest mails and texts, newest first."""
     try:
         paths = sorted(Path(settings.OUTBOX_DIR).iterdir(), reverse=True)

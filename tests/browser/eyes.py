@@ -24,7 +24,8 @@ SMALL = """() => [...document.querySelectorAll("a, button, input, select, textar
 # 3.3.1: what is wrong has the focus, and says so in words.
 UNTOLD = """() => {
     const wrong = [...document.querySelectorAll("main [aria-invalid=true]")];
-    const words = (part) => (part.getAttribute("aria-describedby") || "").split(" ")
+    const told = (part) => part.closest("fieldset[aria-describedby], [aria-describedby]");
+    const words = (part) => (told(part)?.getAttribute("aria-describedby") || "").split(" ")
         .map((id) => document.getElementById(id)?.querySelector("p")?.textContent || "").join("");
     const untold = wrong.filter((part) => !words(part)).map((part) => `no words: ${part.name}`);
     return wrong.length && document.activeElement !== wrong[0] ? [...untold, "no focus"] : untold;

@@ -16,9 +16,9 @@ def test_every_page_of_the_story_is_sound(tour: Callable[..., Tour]) -> None:
     through.whole_story(tour("ada", "ben", "chloe", is_required=False))
 
 
-def test_every_page_of_the_desk_is_sound(tour: Callable[..., Tour]) -> None:
-    through.support_desk(tour("ada", "rita", "otto"))
-
-
-def test_every_part_and_every_fault_is_sound(tour: Callable[..., Tour]) -> None:
-    through.faults(tour())
+def test_every_page_of_the_desk_every_part_and_every_fault_is_sound(
+    tour: Callable[..., Tour],
+) -> None:
+    staged = tour("ada", "rita", "otto")
+    through.support_desk(staged)
+    through.faults(staged)
