@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts import sealing
 
@@ -141,9 +142,9 @@ class Identity(models.Model):
 class SSOPurpose(models.TextChoices):
     """What a way to a provider and back is for."""
 
-    SIGN_IN = "sign_in", "sign-in"
-    PROVE = "prove", "re-authentication"
-    TEST = "test", "test by support"
+    SIGN_IN = "sign_in", _("sign-in")
+    PROVE = "prove", _("re-authentication")
+    TEST = "test", _("test by support")
 
 
 class SSOAttempt(models.Model):

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
     path("login/", entrance.login, name="login"),
     path("logout/", entrance.logout, name="logout"),
+    path("language/", entrance.language, name="language"),
     path("password/reset/", entrance.password_reset, name="password_reset"),
     path("password/reset/done/", entrance.password_reset_done, name="password_reset_done"),
     path(

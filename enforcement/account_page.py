@@ -9,8 +9,10 @@ from django.urls import reverse
 from accounts.models import Account
 from accounts.pages import in_words
 from accounts.reach import open_invitations, person_of
+from accounts.words import listed
 from enforcement import mail_trouble, overview, policies, progress, reminding, roster
 from enforcement.models import Policy
+from enforcement.templatetags.lengths import in_full
 
 INVITATIONS = 100  # listed by address; the rest is a number
 
@@ -61,10 +63,8 @@ def left_in_words(left: timedelta) -> str:
     if left < timedelta(minutes=1):
         return in_words(left)
     minutes = int(left.total_seconds() // 60)
-    parts = [(minutes // 60, "hour"), (minutes % 60, "minute")]
-    return " and ".join(
-        f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number
-    )
+    hours, rest = timedelta(hours=minutes // 60), timedelta(minutes=minutes % 60)
+    return listed(in_full(length) for length in (hours, rest) if length)
 
 
 def exports(request: HttpRequest, account: Account) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts import letters, mail, wording
 from accounts.models import Account, Notice, User
@@ -22,7 +23,7 @@ from enforcement.roster import Asked, Counts
 
 NAMED = 50  # rows listed by name; the rest is a number and a link
 WORDS: dict[Outcome, str | Promise] = {
-    Outcome.MUST_ACT: _("must act"),
+    Outcome.MUST_ACT: pgettext_lazy("behind a number of people", "must act"),
     Outcome.ON_PASS: _("on a pass"),
     Outcome.READY: _("ready"),
     Outcome.EXEMPT: _("exempt"),

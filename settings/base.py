@@ -260,6 +260,8 @@ TWILIO_BASE_URL = env.site("TWILIO_BASE_URL")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]  # as their speakers say
 LANGUAGE_COOKIE_NAME = "gatehouse_language"
+LANGUAGE_COOKIE_AGE = 365 * 86400
+LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 # Each app brings its own words; those of pages and of mails lie beside their templates.
 LOCALE_PATHS = [BASE_DIR / "templates/locale", BASE_DIR / "templates/parts/mail/locale"]

@@ -17,6 +17,7 @@ PURPOSES = {
     "home": "MEMBER",
     "login": "OPEN",
     "logout": "OPEN",
+    "language": "OPEN",
     "password_reset": "OPEN",
     "password_reset_done": "OPEN",
     "password_reset_complete": "OPEN",

@@ -193,7 +193,7 @@ class SentState(models.TextChoices):
     READY = "ready", _("not handed over yet")
     HANDED_OVER = "handed_over", _("handed over")
     UNCERTAIN = "uncertain", _("maybe handed over")
-    DELIVERED = "delivered", "delivered"
+    DELIVERED = "delivered", _("delivered")
     UNDELIVERED = "undelivered", _("not delivered")
     REFUSED = "refused", _("refused by the provider")
     OURS = "ours", _("not sent, by our fault")

@@ -8,6 +8,7 @@ from datetime import datetime
 from math import ceil
 
 from django import template
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import formats, timezone
 from django.utils.html import conditional_escape, format_html
@@ -62,6 +63,12 @@ def countdown(until: datetime) -> SafeString:
     return format_html(
         '<span class="left" data-seconds-left="{}">{}</span>', seconds, in_words(wait)
     )
+
+
+@register.simple_tag
+def languages() -> list[tuple[str, str]]:
+    """Return what the site speaks, each as its speakers call it."""
+    return settings.LANGUAGES
 
 
 @register.filter

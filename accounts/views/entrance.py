@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
+from django.views.i18n import set_language
 
 from accounts import audit, links, passwords, signin, sso, throttle
 from accounts.audit import Event
@@ -73,6 +74,10 @@ def logout(request: HttpRequest) -> HttpResponse:
             audit.record(Event.SIGNED_OUT, actor=person, subject=person, now=now)
         end_session(request)
     return HttpResponseRedirect(url if url != reverse("home") else reverse("login"))
+
+
+# Django keeps the choice in a cookie; a person's own language, once it is known who asks, wins.
+language = serves(Purpose.OPEN)(require_POST(set_language))
 
 
 @serves(Purpose.OPEN)

@@ -117,3 +117,38 @@ def test_who_has_no_sign_in_yet_is_written_to_in_the_language_of_the_inviter(
     assert kind is not None
     letters.build(notice, kind, now=timezone.now())
     assert set(spoken) == {"fr"}
+
+
+def test_a_stranger_chooses_a_language_and_stays_on_the_page(client: Client) -> None:
+    choice = {"language": "fr", "next": "/password/reset/?a=b"}
+    chosen = client.post("/language/", choice, headers={"accept-language": "de"})
+    assert chosen.headers["Location"] == "/password/reset/?a=b"
+    page = client.get("/password/reset/", headers={"accept-language": "de"})
+    assert language_of(page) == "fr"
+    current = re.findall(r'value="(\w\w)"\s+lang="\w\w" aria-current', page.content.decode())
+    assert current == ["fr"]
+
+
+@pytest.mark.parametrize(
+    "next_url", ["https://evil.example/", "//evil.example/", "/\\evil.example"]
+)
+def test_the_choice_leads_to_no_other_site(next_url: str, client: Client) -> None:
+    chosen = client.post("/language/", {"language": "fr", "next": next_url})
+    assert chosen.headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("language", ["", "xx", "../de"])
+def test_what_is_not_spoken_is_no_choice(language: str, client: Client) -> None:
+    client.post("/language/", {"language": language})
+    assert language_of(client.get("/login/", headers={"accept-language": "de"})) == "de"
+
+
+def test_a_link_chooses_nothing(client: Client) -> None:
+    assert client.get("/language/", {"language": "fr"}).status_code == 405
+
+
+def test_a_person_s_own_language_wins() -> None:
+    client = sign_in(make_user(language="de"))
+    client.post("/language/", {"language": "fr"})
+    assert language_of(client.get("/settings/", headers=PAGE)) == "de"
+    assert 'action="/language/"' not in client.get("/settings/").content.decode()

@@ -95,11 +95,13 @@ def test_cookies_and_headers_of_a_good_environment() -> None:
     found = read(
         "SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE",
         "SECURE_HSTS_SECONDS", "SECURE_SSL_REDIRECT", "LOCAL_PAGES", "DEBUG", "SMS_COUNTRIES",
-        "BROWSER_COOKIE_NAME",
+        "BROWSER_COOKIE_NAME", "LANGUAGE_COOKIE_NAME", "LANGUAGE_COOKIE_SECURE",
     )  # fmt: skip
     assert found["SESSION_COOKIE_NAME"].startswith("__Host-")
     assert found["CSRF_COOKIE_NAME"].startswith("__Host-")
     assert found["BROWSER_COOKIE_NAME"].startswith("__Host-")
+    assert found["LANGUAGE_COOKIE_NAME"].startswith("__Host-")
+    assert found["LANGUAGE_COOKIE_SECURE"] is True
     assert found["SESSION_COOKIE_SECURE"] is found["CSRF_COOKIE_SECURE"] is True
     assert found["SECURE_HSTS_SECONDS"] >= 31536000
     assert found["SECURE_SSL_REDIRECT"] is True
