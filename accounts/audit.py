@@ -84,6 +84,7 @@ class Event(StrEnum):
     PROVIDER_SECRET_ROTATED = "provider_secret_rotated"
     PROVIDER_OFF = "provider_off"
     PROVIDER_CUT_OFF = "provider_cut_off"
+    PROVIDER_TESTED = "provider_tested"
     SSO_REFUSED = "sso_refused"
     SSO_LINKED = "sso_linked"
     SSO_UNLINKED = "sso_unlinked"

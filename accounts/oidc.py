@@ -26,7 +26,7 @@ from accounts.claims import Claims
 from accounts.models import Provider
 from accounts.oidc_metadata import Metadata, discover, get_json, guard, keys_of, unreachable
 from accounts.outgoing import Unreachable
-from accounts.sso_steps import Failed, Step
+from accounts.sso_steps import Failed, Note, Step, unnoted
 
 __all__ = ["Failed", "Secrets", "Step", "authorization_url", "claims_of"]
 
@@ -112,6 +112,7 @@ def claims_of(
     *,
     redirect_uri: str,
     now: datetime,
+    note: Note = unnoted,
 ) -> Claims:
     """Return what the provider vouches for, by its ``answer`` in the address of our callback.
 
@@ -119,9 +120,13 @@ def claims_of(
     """
     metadata = discover(provider, now=now)
     code = check_answer(metadata, answer)
+    note(Step.ANSWER, answer.get("iss", ""))
     tokens = redeem(provider, metadata, code, secrets, redirect_uri=redirect_uri)
-    vouched = check_id_token(provider, metadata, tokens, nonce=secrets.nonce, now=now)
-    return read_claims(vouched, about_person(metadata, tokens, vouched))
+    note(Step.CODE, metadata.token_endpoint)
+    vouched = check_id_token(provider, metadata, tokens, nonce=secrets.nonce, now=now, note=note)
+    told = about_person(metadata, tokens, vouched)
+    note(Step.USERINFO, metadata.userinfo_endpoint if told is not vouched else "")
+    return read_claims(vouched, told)
 
 
 def check_answer(metadata: Metadata, answer: Mapping[str, str]) -> str:
@@ -162,10 +167,18 @@ def redeem(
 
 
 def check_id_token(
-    provider: Provider, metadata: Metadata, tokens: dict[str, Any], *, nonce: str, now: datetime
+    provider: Provider,
+    metadata: Metadata,
+    tokens: dict[str, Any],
+    *,
+    nonce: str,
+    now: datetime,
+    note: Note = unnoted,
 ) -> dict[str, Any]:
     """Return the claims of the ID token: signed by the provider, for us, now, for this way."""
     token = _signed(provider, metadata, tokens.get("id_token"), now=now)
+    note(Step.KEYS, metadata.jwks_uri)
+    note(Step.SIGNATURE, str(token.header.get("alg")))
     options: dict[str, Any] = {
         "iss": {"essential": True, "value": metadata.issuer},
         "sub": {"essential": True, "allow_blank": False},
@@ -184,6 +197,7 @@ def check_id_token(
         raise Failed(Step.CLAIMS, claim[:40], f"The ID token's {claim} is wrong.") from error
     if len(claims["sub"]) > LONGEST_SUBJECT:
         raise Failed(Step.CLAIMS, "sub", "The ID token's sub is too long.")
+    note(Step.CLAIMS, ", ".join(options))
     return dict(claims)
 
 

@@ -32,7 +32,7 @@ from accounts.saml_names import (
     PROTOCOL,
     Parties,
 )
-from accounts.sso_steps import Failed, Step
+from accounts.sso_steps import Failed, Note, Step
 
 KEPT_FOR = timedelta(hours=1)  # many times what an assertion lives
 LARGEST = 200_000  # characters of an answer, as it is sent
@@ -52,6 +52,12 @@ class Answer:
     state: str
     assertion_id: str
     claims: Claims
+
+    def read(self, note: Note) -> Claims:
+        """Tell a test what went well; nothing is left that could go wrong."""
+        for step in (Step.ANSWER, Step.SIGNATURE, Step.CLAIMS):
+            note(step, "")
+        return self.claims
 
 
 def is_installed() -> bool:

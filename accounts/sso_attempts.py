@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts import keys, signin
+from accounts import keys, letters, signin
 from accounts.claims import Refused
 from accounts.models import Provider, SSOAttempt, SSOPurpose, User
 from accounts.oidc import Secrets
@@ -66,6 +67,11 @@ def start(
         started_at=now,
     )
     return Way(attempt=attempt, state=state, mark=mark)
+
+
+def redirect_uri(provider: Provider) -> str:
+    """Return the address that the provider sends its people back to."""
+    return letters.absolute(reverse("sso_callback", args=[provider.slug]))
 
 
 def _mark(request: HttpRequest) -> str:

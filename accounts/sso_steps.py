@@ -1,5 +1,6 @@
 """The parts of a way through a provider, and the failure of one. Shared by both protocols."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from requests.exceptions import RequestException
@@ -33,3 +34,11 @@ class Failed(Exception):
     def is_outage(self) -> bool:
         """Whether the provider was not there at all, rather than wrong."""
         return isinstance(self.__cause__, Unreachable | RequestException)
+
+
+# What support's test of a provider is told: a step that went well, and how. Never a secret.
+Note = Callable[[Step, str], None]
+
+
+def unnoted(step: Step, detail: str) -> None:
+    """Tell nobody: this is a sign-in."""

@@ -6,6 +6,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from accounts import providers
+from accounts.admin_scope import is_support
 from accounts.models import Account
 from accounts.pages import in_words
 from accounts.reach import open_invitations, person_of
@@ -38,6 +40,8 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
         "choices": roster.CHOICES,
         "exports": exports(request, account),
         "back": request.get_full_path(),
+        "sso": providers.live_of(account),
+        "for_support": is_support(request),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -23,7 +23,14 @@ from accounts.audit_words import told_at
 from accounts.models import Account, User
 from accounts.purposes import Fresh
 from accounts.reach import person_of
-from enforcement import account_changes, account_page, admin_owner, admin_proof, admin_requirement
+from enforcement import (
+    account_changes,
+    account_page,
+    admin_owner,
+    admin_proof,
+    admin_provider_acts,
+    admin_requirement,
+)
 from enforcement.admin_forms import AccountForm, OwnersAccountForm
 from enforcement.models import Policy
 
@@ -56,6 +63,7 @@ class AccountAdmin(ScopedAdmin):
             "advise/": (self.advise_view, "advise"),
             "mails/<int:pk>/again/": (self.send_again_view, "send_again"),
             "export/<str:form>/": (self.export_view, "export"),
+            "provider/": (self.provider_view, "provider"),
         }
         ours = [
             path(
@@ -129,6 +137,15 @@ class AccountAdmin(ScopedAdmin):
     @method_decorator(require_POST)
     def export_view(self, request: HttpRequest, object_id: int, form: str) -> HttpResponse:
         return self._pressed(request, object_id, admin_owner.export(form))
+
+    def provider_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Add a provider: support's alone."""
+        account: Account = self.found(request, str(object_id))
+        if not is_support(request):
+            raise Http404
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        target = admin_provider_acts.Target(account=account)
+        return admin_provider_acts.page(request, target, "add", context=context, now=timezone.now())
 
     def _pressed(self, request: HttpRequest, object_id: int, act: admin_owner.Act) -> HttpResponse:
         account: Account = self.found(request, str(object_id))

@@ -11,14 +11,13 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts import letters, oidc, saml, signin, sso, sso_linking, throttle
+from accounts import oidc, saml, signin, sso, sso_linking, throttle
 from accounts.client import address_of
 from accounts.emails import domain_of
 from accounts.forms import ProviderForm, SignInPasswordForm
@@ -27,6 +26,7 @@ from accounts.pages import too_many
 from accounts.purposes import Purpose, serves
 from accounts.sso import Refused
 from accounts.sso_admission import check_live
+from accounts.sso_attempts import redirect_uri
 from accounts.sso_steps import Failed, Step
 from accounts.throttle import Bucket, TooMany
 
@@ -42,11 +42,6 @@ def provider_of(slug: str) -> Provider:
     if provider is None:
         raise Http404
     return provider
-
-
-def redirect_uri(provider: Provider) -> str:
-    """Return the address that the provider sends its people back to."""
-    return letters.absolute(reverse("sso_callback", args=[provider.slug]))
 
 
 def for_provider(view: View) -> View:

@@ -9,11 +9,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts import oidc, saml, sso, sso_attempts, throttle
-from accounts.models import Protocol, Provider
+from accounts import oidc, saml, sso, sso_attempts, sso_trial, throttle
+from accounts.claims import Claims
+from accounts.models import Protocol, Provider, SSOPurpose
 from accounts.purposes import Purpose, serves
-from accounts.sso_steps import Failed
-from accounts.views.sso import counted, for_provider, provider_of, redirect_uri, told
+from accounts.sso_attempts import redirect_uri
+from accounts.sso_steps import Failed, Note, unnoted
+from accounts.views.sso import counted, for_provider, provider_of, told
 
 
 # The provider's site posts here, so there is no token of ours; what is posted is good only in the
@@ -40,14 +42,15 @@ def callback(request: HttpRequest, provider: Provider, *, now: datetime) -> Http
 def _by_oidc(request: HttpRequest, provider: Provider, *, now: datetime) -> HttpResponse:
     state = request.GET.get("state", "")
     attempt = sso.claim(request, provider, state, now=now)
-    claims = oidc.claims_of(
-        provider,
-        request.GET.dict(),
-        sso_attempts.secrets_of(attempt, state),
-        redirect_uri=redirect_uri(provider),
-        now=now,
-    )
-    return sso.come_in(request, provider, claims, attempt, now=now)
+    secrets = sso_attempts.secrets_of(attempt, state)
+
+    def read(note: Note) -> Claims:
+        given, back = request.GET.dict(), redirect_uri(provider)
+        return oidc.claims_of(provider, given, secrets, redirect_uri=back, now=now, note=note)
+
+    if attempt.purpose == SSOPurpose.TEST:
+        return sso_trial.finish(request, provider, read, now=now)
+    return sso.come_in(request, provider, read(unnoted), attempt, now=now)
 
 
 def _by_saml(request: HttpRequest, provider: Provider, *, now: datetime) -> HttpResponse:
@@ -60,10 +63,18 @@ def _by_saml(request: HttpRequest, provider: Provider, *, now: datetime) -> Http
     if settings.SSO_COOKIE_NAME not in request.COOKIES and "again" not in request.POST:
         fields = {"SAMLResponse": given[: saml.LARGEST + 1], "RelayState": relay_state[:2000]}
         return render(request, "accounts/sso_continue.html", {"fields": fields})
-    saml.check_relay_state(request, relay_state)
-    answer = saml.read(provider, given, now=now)
+    try:
+        saml.check_relay_state(request, relay_state)
+        answer = saml.read(provider, given, now=now)
+    except Failed as error:
+        # What can't be read does not say which way it answers; a test is under way, or none.
+        if not sso_trial.is_under_way(request, provider, now=now):
+            raise
+        return sso_trial.fail(request, provider, error, now=now)
     attempt = sso.claim(request, provider, answer.state, now=now)
     saml.remember(provider, answer.assertion_id, now=now)
+    if attempt.purpose == SSOPurpose.TEST:
+        return sso_trial.finish(request, provider, answer.read, now=now)
     return sso.come_in(request, provider, answer.claims, attempt, now=now)
 
 

@@ -461,6 +461,12 @@ def provider_cut_off(w: World) -> Deed:
     return lambda: providers.cut_off(provider=provider, **by_support(w))
 
 
+def provider_tested(w: World) -> Deed:
+    provider = make_provider(w.account, now=w.now, issuer="https://127.0.0.1")  # never asked
+    client, path = support_browser(), f"/admin/accounts/provider/{provider.pk}/test/"
+    return lambda: client.post(path)
+
+
 def sso_unlinked(w: World) -> Deed:
     identity = make_identity(provider_of(w), w.ada, now=w.now)
     return lambda: providers.unlink(identity=identity, **by_support(w))
@@ -519,6 +525,7 @@ ACTS: dict[Event, Callable[[World], Deed]] = {
     Event.NOT_ME: not_me,
     Event.SSO_REFUSED: sso_refused,
     Event.SSO_LINKED: sso_linked,
+    Event.PROVIDER_TESTED: provider_tested,
     Event.SSO_UNLINKED: sso_unlinked,
     Event.PASSWORD_STOPPED: password_stopped,
     Event.KEYS_ROTATED: keys_rotated,

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib import admin
 
+from accounts.models import Identity
 from tests.routes import HOLE, routes
 from tests.security.two_accounts import Tenant
 
@@ -25,7 +26,8 @@ class Kind(Enum):
     FILE = "the rows of a list as a file, by POST"
     ROW = "a row that owners see, too"
     BUTTON = "a change to an owner's row, by POST"
-    DESK = "something that support does to a person"
+    DESK = "something of support's alone"
+    DESKS_ROW = "a row that support alone sees"
     OWNERS_DESK = "something that an owner may do to a member, too"
     ROOT = "something that a superuser does"
     SHUT = "nothing"
@@ -47,6 +49,7 @@ ROUTES = {
     "accounts/account/<int:object_id>/advise/": Kind.BUTTON,
     "accounts/account/<int:object_id>/mails/<int:pk>/again/": Kind.BUTTON,
     "accounts/account/<int:object_id>/export/<str:form>/": Kind.BUTTON,
+    "accounts/account/<int:object_id>/provider/": Kind.DESK,
     "accounts/auditevent/": Kind.LIST,
     "accounts/auditevent/export/<str:form>/": Kind.FILE,
     "accounts/auditevent/<path:object_id>/": Kind.ROW,
@@ -54,6 +57,15 @@ ROUTES = {
     "accounts/notice/": Kind.LIST,
     "accounts/notice/<path:object_id>/": Kind.ROW,
     "accounts/notice/<path:object_id>/change/": Kind.ROW,
+    "accounts/provider/": Kind.DESK,
+    "accounts/provider/<int:object_id>/change/": Kind.DESKS_ROW,
+    "accounts/provider/<int:object_id>/cut/off/": Kind.DESK,
+    "accounts/provider/<int:object_id>/edit/": Kind.DESK,
+    "accounts/provider/<int:object_id>/off/": Kind.DESK,
+    "accounts/provider/<int:object_id>/replace/": Kind.DESK,
+    "accounts/provider/<int:object_id>/secret/": Kind.DESK,
+    "accounts/provider/<int:object_id>/test/": Kind.DESK,
+    "accounts/provider/<int:object_id>/unlink/<int:identity>/": Kind.DESK,
     "accounts/user/": Kind.LIST,
     "accounts/user/add/": Kind.ROOT,
     "accounts/user/<path:object_id>/": Kind.ROW,
@@ -123,12 +135,19 @@ def never_was(of: Tenant) -> list[tuple[Spot, Spot]]:
     return pairs
 
 
+def identities(providers: set[int]) -> list[int]:
+    """Return whom the providers know, in one row each; where there is none, what never was."""
+    known = Identity.objects.filter(provider__in=providers).order_by("pk")
+    return list(known.values_list("pk", flat=True)) or [NEVER]
+
+
 def _filled(text: str, numbers: dict[str, set[int]]) -> Iterator[Spot]:
     model = (*text.split("/"), "", "")[1]
     values: dict[str, list[Any]] = {
         "object_id": sorted(numbers.get(model, ())),
         "pk": sorted(numbers["notice"]),
         "form": ["csv", "json"],
+        "identity": identities(numbers["provider"]),
     }
     holes = [hole[2] for hole in HOLE.finditer(text)]
     for filling in product(*(values[hole] for hole in holes)):

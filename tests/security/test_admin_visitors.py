@@ -146,12 +146,16 @@ INSIDERS: dict[str, dict[Kind, tuple[set[int], set[int]]]] = {
         Kind.ROW: ({200, 302}, {200, 302, 403, 405}),
         Kind.BUTTON: ({405}, {200, 302}),
         Kind.DESK: ({404}, {404}),
+        Kind.DESKS_ROW: ({404}, {404}),
         Kind.OWNERS_DESK: ({200}, {302, 409}),
         Kind.ROOT: ({403, 404}, {403, 404}),
         Kind.SHUT: ({404}, {404}),
     },
 }
-INSIDERS["support"] = INSIDERS["owner"] | {Kind.DESK: ({200}, {200, 302, 409})}
+INSIDERS["support"] = INSIDERS["owner"] | {
+    Kind.DESK: ({200}, {200, 302, 409}),
+    Kind.DESKS_ROW: ({200}, {405}),
+}
 INSIDERS["superuser"] = INSIDERS["support"] | {Kind.ROOT: ({200}, {200, 302, 409})}
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from accounts import audit, invitations, mail, memberships
 from accounts.audit import Event
-from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
+from accounts.models import Account, AuditEvent, Membership, Notice, Provider, Role, User
 from enforcement import notices, passes, policies
 from enforcement.models import PassRequest
 from tests.enforcement.kit import enrolled_person
-from tests.factories import make_account, make_user
+from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import Enrolled, enrol_app
 
@@ -34,6 +34,7 @@ class Tenant:
             "account": {self.account.pk},
             "user": set(Membership.objects.filter(**own).values_list("user_id", flat=True)),
             "notice": set(mails.values_list("pk", flat=True)),
+            "provider": set(Provider.objects.filter(**own).values_list("pk", flat=True)),
             "auditevent": set(audited.values_list("pk", flat=True)),
         }
 
@@ -98,6 +99,8 @@ def fill(of: Tenant, *, support: User, clock: Clock) -> None:
     policies.switch_off(account=of.account, actor=support, reason=f"of {of.word}", now=clock.now)
     clock.forward(minutes=1)
     policies.switch_on(account=of.account, actor=support, reason=f"of {of.word}", now=clock.now)
+    provider = make_provider(of.account, name=f"Login {of.word}", now=clock.now)
+    make_identity(provider, of.admin, now=clock.now)
     leave(of, clock=clock)
     ask_and_grant(of, support=support, clock=clock)
     invite(of, f"new@{of.word}.example", clock=clock)
@@ -144,6 +147,7 @@ def grow(of: Tenant, *, support: User, clock: Clock) -> None:
     """Put more rows of every kind into one account; the clock stands where it stood."""
     people = [make_user(f"more{number}@{of.word}.example") for number in range(3)]
     for person in people:
+        make_identity(of.account.providers.get(), person, now=clock.now)
         Membership.objects.create(account=of.account, user=person)
         invite(of, f"x{person.pk}@{of.word}.example", clock=clock)
         enrol_app(person, now=clock.now)
