@@ -26,6 +26,7 @@ from accounts import delivery, invitations, people  # noqa: E402
 from accounts.models import Account, Notice, Plan, Role, User  # noqa: E402
 from bench.people import cheap_backup_codes, enrol, sign_in  # noqa: E402
 from enforcement import joining, passes, policies, tasks  # noqa: E402
+from twofactor.models import BackupCodeSet  # noqa: E402
 
 HOUR = timedelta(hours=1)
 SUPPORT = "support@gatehouse.example"
@@ -91,6 +92,7 @@ def with_app(person: User, *, now: datetime) -> None:
     """Set up an app whose secret the browser learns: for whoever signs in for a picture."""
     with time_machine.travel(now, tick=False), cheap_backup_codes():
         SECRETS[person.email] = enrol(person, now=now)
+    BackupCodeSet.objects.filter(user=person).update(saved_at=now)
 
 
 def before(now: datetime) -> None:

@@ -101,7 +101,12 @@ if (clocks.length) {
 const CODE = "input[autocomplete=one-time-code][inputmode=numeric]";
 
 document.querySelectorAll(CODE).forEach((field) => {
-  field.form.querySelectorAll("[data-by-itself]").forEach((hint) => (hint.hidden = false));
+  field.form.querySelectorAll("[data-by-itself]").forEach((hint) => {
+    hint.hidden = false;
+    hint.id = `${field.id}_by_itself`;
+    const others = field.getAttribute("aria-describedby") || "";
+    field.setAttribute("aria-describedby", `${others} ${hint.id}`.trim());
+  });
   field.addEventListener("input", () => {
     if (/^\d{6}$/.test(field.value.replace(/[\s-]/g, ""))) field.form.requestSubmit();
   });
