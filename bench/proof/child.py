@@ -11,6 +11,7 @@ def runs(size: int) -> dict[str, Callable[[], str]]:
     """Return each run by its name, in the given size; models must be ready."""
     from bench import crowds, people  # noqa: PLC0415 - models come after set-up
     from bench.proof import (  # noqa: PLC0415 - as above
+        assertions,
         audit_trail,
         guessing,
         mail_kills,
@@ -57,6 +58,7 @@ def runs(size: int) -> dict[str, Callable[[], str]]:
         "mail_kills": lambda: mail_kills.run(size),
         "journeys": suites.journeys,
         "office": lambda: suites.office(size),
+        "assertions": lambda: assertions.tampered(size),
         "odd_values": lambda: suites.odd_values(size),
         "outage": lambda: outage.workers_dead_across_a_deadline(size),
         "scan": lambda: told(crowds.deadline_scan(periods=size, due=max(1, size // 1000))),

@@ -164,6 +164,17 @@ RUNS = (
         full=1_000,
     ),
     Run(
+        name="assertions",
+        title="20,000 answers of SAML, tampered with",
+        what=(
+            "A signed one, changed at random: elements moved, doubled, dropped, renamed, wrapped, "
+            "texts and attributes exchanged,\nmarkup put in. Each is refused, or says what was "
+            "signed."
+        ),
+        database="sqlite",
+        full=20_000,
+    ),
+    Run(
         name="strangers",
         title="10,000 wrong passwords beside a known browser",
         what=(

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import people
-from bench.proof import guessing, outage, paper, previews, races
+from bench.proof import assertions, guessing, outage, paper, previews, races
 from twofactor import backup_codes
 
 
@@ -57,3 +57,9 @@ def test_nobody_gets_past_a_deadline_while_all_workers_are_dead() -> None:
 @pytest.mark.django_db
 def test_each_member_comes_out_as_the_preview_had_said() -> None:
     previews.run(30, each=10)
+
+
+@pytest.mark.proves("S51")
+@pytest.mark.idp
+def test_an_assertion_that_is_tampered_with_says_what_was_signed_or_nothing() -> None:
+    assertions.tampered(200)

@@ -1,4 +1,4 @@
-"""A provider of SAML as a few lines: what a browser test needs, which runs no pysaml2."""
+"""A provider of SAML in a few lines: for tests that need no whole one, and start none."""
 
 import base64
 import zlib
@@ -51,7 +51,15 @@ def answer(url: str, keys: Keys, *, issuer: str, subject: str, email: str) -> st
     )
     root = etree.fromstring(xml.strip())
     sign(root, keys, Signing())
-    return base64.b64encode(etree.tostring(root)).decode()
+    return encoded(etree.tostring(root, encoding="unicode"))
+
+
+def encoded(xml: str) -> str:
+    return base64.b64encode(xml.encode()).decode()
+
+
+def decoded(given: str) -> str:
+    return base64.b64decode(given).decode()
 
 
 def question(url: str) -> Any:
