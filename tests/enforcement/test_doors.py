@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -88,11 +89,13 @@ def test_a_closed_view_refuses_who_is_overdue_whatever_the_method(
 
 
 @pytest.mark.proves("B17")
+@pytest.mark.parametrize("host", settings.ALLOWED_HOSTS)
 def test_a_form_that_is_sent_after_the_deadline_is_neither_saved_nor_sent_again(
-    overdue: Client, ada: User, clock: Clock
+    host: str, overdue: Client, ada: User, clock: Clock
 ) -> None:
+    """On each name that the site is served by."""
     form = {"name": "Changed", "language": "en", "time_zone": "UTC"}
-    answer = overdue.post("/settings/", form, follow=True)
+    answer = overdue.post("/settings/", form, follow=True, headers={"host": host})
     assert answer.redirect_chain == [("/login/?next=%2F", 302)]
     assert "You were signed out" in answer.content.decode()
     sign_in(ada, client=overdue)

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 from django.core import mail as outbox
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from accounts import audit, delivery
 from accounts.audit import Event
 from accounts.models import Account, AuditEvent, Notice, User
-from enforcement import passes, policies, tasks
+from enforcement import admin_requirement, passes, policies, tasks
 from enforcement.models import Policy
 from settings.celery import app
+from tests.enforcement.desk import switch
 from tests.factories import make_user
 from tests.integration.people import is_in, set_up, sign_in
 from tests.integration.workers import (
@@ -139,6 +140,32 @@ def test_a_switch_that_is_rolled_back_mails_nobody_and_queues_nothing(now: datet
         policies.switch_on(account=account, actor=owner, now=now)
         assert queued_tasks() == 0
     assert queued_tasks() == 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.proves("B34")
+def test_under_atomic_requests_a_page_that_fails_late_mails_nobody_and_queues_nothing(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator has each request run in one transaction; the switch's page fails at its end."""
+    account, owner = long_standing_account(make_user())
+    client = Client(raise_request_exception=False)
+    sign_in(client, owner)
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    queued_tasks()
+    with monkeypatch.context() as failing:
+        failing.setattr(admin_requirement, "_done", fail)
+        assert switch(client, account).status_code == 500
+    assert queued_tasks() == 0
+    assert not Policy.objects.exists()
+    assert count_of(Event.POLICY_ON) == 0
+    assert switch(client, account).status_code == 302
+    assert (queued_tasks(), count_of(Event.POLICY_ON)) == (1, 1)
+
+
+def fail(*args: object, **kwargs: object) -> str:
+    raise RuntimeError("The page fails after the switch.")
 
 
 @pytest.mark.both_databases

@@ -25,7 +25,7 @@ ROUNDS = {
 PROVES = {
     "app_code": ("S04", "B40", "B53"),
     "backup_code": ("S23", "B53"),
-    "text_code": ("S04",),
+    "text_code": ("S04", "S25"),
     "text_asked": ("S26",),
     "wrong_codes": ("S09",),
     "pass_grant": ("S42",),

@@ -1,5 +1,7 @@
 """Every counter is a row: nothing is forgotten with Redis, nothing let through without it."""
 
+from contextlib import ExitStack
+
 import pytest
 from django.test import Client, override_settings
 
@@ -7,9 +9,9 @@ from accounts.models import AddressFailure
 from tests.enforcement.kit import enrolled_person
 from tests.factories import make_user
 from tests.journeys.clock import Clock
-from tests.services.redis import RedisServer
+from tests.services.redis import RedisServer, redis_folder, running_redis_in
 from tests.throttles.kit import HOME, RECOVERY, VERIFY, at, begin, give, guess_passwords
-from tests.twofactor.people import enrol_phone
+from tests.twofactor.people import enrol_app, enrol_phone
 from twofactor.models import CodeFailure
 
 pytestmark = [pytest.mark.redis, pytest.mark.django_db, pytest.mark.proves("S08", "S26", "S66")]
@@ -46,6 +48,27 @@ def test_a_flushed_redis_forgets_no_failure(redis_server: RedisServer, clock: Cl
         browsers = spent(clock)
         redis_server.client().flushall()
         check_refused(*browsers)
+
+
+@pytest.mark.proves("S03", "S26")
+@pytest.mark.parametrize("how", ["flushed", "restarted"])
+def test_neither_a_used_code_nor_a_wait_is_forgotten_with_redis(how: str, clock: Clock) -> None:
+    with redis_folder() as folder, ExitStack() as stack:
+        redis = stack.enter_context(running_redis_in(folder))
+        both = enrol_phone(enrolled_person().user, now=clock.now)
+        app = enrol_app(make_user(), now=clock.now)
+        stack.enter_context(cached_in(redis.url))
+        code = app.code_at(clock.now)
+        assert begin(app).post(VERIFY, {"code": code}).status_code == 302
+        assert begin(both).post("/login/verify/text/").status_code == 302
+        if how == "flushed":
+            redis.client().flushall()
+        else:
+            redis.process.kill()
+            stack.enter_context(running_redis_in(folder))
+        again = begin(app).post(VERIFY, {"code": code})
+        assert "used already" in again.content.decode()
+        assert begin(both).post("/login/verify/text/").status_code == 429
 
 
 def test_without_redis_failures_are_counted_as_before(clock: Clock) -> None:

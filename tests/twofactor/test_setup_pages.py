@@ -9,8 +9,9 @@ from typing import Any
 import pyotp
 import pytest
 
-from accounts.models import Account, User
-from enforcement import policies
+from accounts import mail
+from accounts.models import Account, AuditEvent, Notice, User
+from enforcement import policies, tasks
 from tests.factories import make_account, make_user
 from tests.twofactor.browsing import Browser, shown_codes
 from tests.twofactor.people import Enrolled, enrol_app, wrong
@@ -168,6 +169,25 @@ def test_a_password_alone_binds_no_device(path: str, overdue: User, tab: Browser
     assert tab.get(path).url == SETUP
     assert tab.post(path, code="123456", phone="+12025550123").url == SETUP
     assert not TOTPDevice.objects.exists()
+
+
+@pytest.mark.proves("B99")
+def test_a_dormant_member_who_sets_up_late_is_told_and_owners_read_who_had_not(
+    overdue: User, account: Account, tab: Browser
+) -> None:
+    """Whoever it was has read the mailbox; the person hears of it there, with a way back."""
+    tasks.carry_out(now=tab.now)
+    owner = account.memberships.owners().get().user
+    result = Notice.objects.get(kind="owner_result", user=owner)
+    assert overdue.email in str(result.context) or overdue.get_full_name() in str(result.context)
+    tab.give_password(overdue)
+    prove_mailbox(tab, overdue)
+    page = tab.post(APP, code=pyotp.TOTP(secret_on(tab.get(APP))).at(tab.now))
+    assert shown_codes(page)
+    told = Notice.objects.get(kind="set_up_done", user=overdue)
+    assert mail.kind_of(told).offers_not_me  # type: ignore[union-attr]
+    rows = AuditEvent.objects.filter(subject_id=overdue.pk, event="device_confirmed")
+    assert rows.count() == 1
 
 
 def test_the_mailed_link_spares_the_code(overdue: User, tab: Browser) -> None:

@@ -1,6 +1,7 @@
 """Who may still get a text, and what each answer of the provider leads to."""
 
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -53,6 +54,17 @@ def test_the_waits_grow(ben: Enrolled, now: datetime) -> None:
     with pytest.raises(TooMany) as error:
         text(ben, now=at + timedelta(minutes=10))
     assert error.value.retry_at == now + timedelta(hours=1)
+
+
+@pytest.mark.proves("S26")
+def test_a_hundred_clicks_in_ten_seconds_are_one_text(
+    ben: Enrolled, now: datetime, texts_in_a_folder: Path
+) -> None:
+    before = len(list(texts_in_a_folder.glob("*.json")))
+    for click in range(100):
+        with suppress(TooMany):
+            text(ben, now=now + click * SECOND / 10)
+    assert len(list(texts_in_a_folder.glob("*.json"))) == before + 1
 
 
 @pytest.mark.proves("S26")
