@@ -353,5 +353,33 @@ def support_desk(tour: Tour) -> None:
         desk.prove_if_asked(root)
         expect(root.page.get_by_role("button", name=button, exact=True)).to_be_visible()
         root.look(root.page, f"person-{action.replace('/', '-')}")
+    enter_a_provider(tour, root)
+
+
+def enter_a_provider(tour: Tour, root: Person) -> None:
+    """Issue 6: support enters the account's provider; who signs in is shown the way to it."""
     root.open("/admin/accounts/account/")
     root.look(root.page, "accounts")
+    root.follow(tour.account)
+    root.page.locator("section[aria-labelledby=sso] a").click()
+    desk.prove_if_asked(root)
+    root.look(root.page, "provider-add")
+    root.fill(
+        name="Harbour ID",
+        issuer="https://login.harbour.example",
+        client_id="gatehouse",
+        email_domains=f"{tour.slug}.example",
+        secret="0123456789abcdef",
+        reason="Its owner asked for it, called back on the known number.",
+    )
+    root.press("Add the provider")
+    root.see("The provider is added")
+    root.look(root.page, "provider")
+    root.page.goto(root.page.url.replace("/change/", "/off/"))
+    root.look(root.page, "provider-off")
+    stranger = tour.someone(tour.email("nobody"))
+    stranger.open("/sso/")
+    stranger.look(stranger.page, "login-sso")
+    stranger.fill(email=tour.email("ada"))
+    stranger.page.locator("main form[method=post] button[type=submit]").first.click()
+    stranger.look(stranger.page, "login-sso-ways")
