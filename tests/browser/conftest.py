@@ -22,7 +22,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def product(data: Path) -> Iterator[Product]:
-    with running_product(folder=data) as started:
+    with running_product(folder=data, SSO_ALLOW_PRIVATE="on") as started:
         yield started
 
 

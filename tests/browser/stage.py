@@ -2,7 +2,8 @@
 
 Takes JSON: ``slug``, ``members`` (addresses; the first is the owner), ``is_required``, and if the
 account or its people shall have names or a language: ``name``, ``names`` and ``language``. All have
-the demo's password. ``provider``, where it is given, is one of SAML that new people come in by.
+the demo's password. ``provider``, where it is given, is one that new people come in by, of SAML
+unless its ``protocol`` says otherwise.
 """
 
 import json
@@ -47,19 +48,21 @@ def set_up(wanted: dict[str, Any], *, now: datetime) -> None:
 
 
 def add_provider(
-    account: Account, *, email_domains: list[str], now: datetime, **fields: str
+    account: Account, *, email_domains: list[str], secret: str = "", now: datetime, **fields: str
 ) -> None:
     account.email_domains = email_domains
     account.save(update_fields=["email_domains"])
-    Provider.objects.create(
+    provider = Provider(
         account=account,
         slug=account.slug,
         name=account.name,
-        protocol=Protocol.SAML,
         allow_creation=True,
         created_at=now,
-        **fields,
+        **{"protocol": Protocol.SAML, **fields},
     )
+    if secret:
+        provider.seal_client_secret(secret)
+    provider.save()
 
 
 if __name__ == "__main__":

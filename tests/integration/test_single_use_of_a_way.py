@@ -1,0 +1,76 @@
+"""Answers of a provider that come in parallel, on PostgreSQL: each way ends once."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import oidc_metadata
+from accounts.audit import Event
+from accounts.models import AuditEvent, Identity, Membership, SSOAttempt, User
+from tests.factories import make_account, make_provider
+from tests.integration.threads import at_once, raised
+from tests.services.idp import CLIENT_SECRET, Idp, running_idp
+from tests.sso.kit import House
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+MANY = 20
+
+
+@pytest.fixture
+def house(settings: Settings) -> Iterator[House]:
+    """An account whose provider lets new people in."""
+    settings.SSO_ALLOW_PRIVATE = True
+    oidc_metadata.forget()
+    with running_idp() as idp:
+        account = make_account("northwind", email_domains=["northwind.example"])
+        provider = make_provider(
+            account, now=timezone.now(), issuer=idp.issuer, slug="northwind", allow_creation=True
+        )
+        provider.seal_client_secret(CLIENT_SECRET)
+        provider.save()
+        idp.person = person(idp)
+        yield House(account=account, provider=provider, idp=idp)
+
+
+def person(idp: Idp) -> dict[str, Any]:
+    return {"sub": "ada", "email": "ada@northwind.example", "email_verified": True}
+
+
+def copy_of(client: Client) -> Client:
+    """Return the same browser once more: its cookies, in a client of its own."""
+    other = Client()
+    other.cookies.update(client.cookies)
+    return other
+
+
+def statuses(answers: list[Any]) -> list[int]:
+    assert not raised(answers)
+    return sorted(answer.status_code for answer in answers)
+
+
+@pytest.mark.proves("S47")
+def test_of_parallel_answers_with_one_state_exactly_one_comes_in(house: House) -> None:
+    back = house.idp.authorize(house.leave())
+    calls = [partial(copy_of(house.client).get, back) for _ in range(MANY)]
+    answers = at_once(calls)
+    assert statuses(answers).count(302) == 1
+    assert User.objects.filter(email="ada@northwind.example").count() == 1
+    assert AuditEvent.objects.filter(event=Event.SIGNED_IN).count() == 1
+    assert SSOAttempt.objects.exclude(used_at=None).count() == 1
+
+
+@pytest.mark.proves("S50")
+def test_a_new_person_who_comes_by_two_ways_at_once_is_one_person(house: House) -> None:
+    """Six browsers of Ada's, none of which knew her when it left: all are in, as one."""
+    browsers = [Client() for _ in range(6)]
+    backs = [house.idp.authorize(house.leave(browser)) for browser in browsers]
+    calls = [partial(browser.get, back) for browser, back in zip(browsers, backs, strict=True)]
+    assert statuses(at_once(calls)) == [302] * 6
+    assert Identity.objects.count() == User.objects.filter(email=person(house.idp)["email"]).count()
+    assert Membership.objects.filter(user__email="ada@northwind.example").count() == 1
+    assert Identity.objects.count() == 1
