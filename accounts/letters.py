@@ -46,7 +46,8 @@ def _subject(kind: Kind, values: dict[str, Any]) -> str:
 
 def _without_gaps(text: str) -> str:
     """Return ``text`` with one empty line between paragraphs, whatever was left out there."""
-    return re.sub(r"\n{3,}", "\n\n", text).lstrip()
+    lines = "\n".join(line.rstrip() for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", lines).lstrip()
 
 
 def _preheader(text: str) -> str:

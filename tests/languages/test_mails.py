@@ -115,7 +115,9 @@ def shape(text: str) -> list[str]:
 def test_a_text_part_keeps_its_lines_in_every_language() -> None:
     """A paragraph is a line; what stands alone, such as a link or a code, stays alone."""
     for kind in KINDS:
-        lines = shape(told(kind, "en").text)
+        text = told(kind, "en").text
+        assert not re.search(r" \n|\n{3}", text), kind.name
+        lines = shape(text)
         for language in OTHERS:
             assert shape(told(kind, language).text) == lines, (kind.name, language)
 
