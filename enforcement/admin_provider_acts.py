@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts import providers
 from accounts.models import Account, Identity, Protocol, Provider
@@ -161,7 +162,7 @@ ACTS = {
         chooses_protocol=True,
     ),
     "edit": Act(
-        title=_("Change"),
+        title=pgettext_lazy("what support does", "Change"),
         button=_("Save"),
         done=_("Saved. If anything changed, the owners are mailed."),
         form=_change_form,
