@@ -56,7 +56,10 @@ from twofactor.redeem import Try
 pytestmark = pytest.mark.django_db
 
 # Told by other tests, with parts that are not simply at hand here.
-ELSEWHERE = {"text_trouble", "requirement_exempt", "membership_moved", "membership_moved_owners"}
+ELSEWHERE = {
+    "text_trouble", "requirement_exempt", "membership_moved", "membership_moved_owners",
+    "identity_linked",
+}  # fmt: skip
 
 
 def owe_everything(account: Account, owner: User, ada: User, clock: Clock) -> None:
