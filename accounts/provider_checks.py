@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.utils.translation import gettext as _
 
-from accounts import certificates, words
+from accounts import certificates, saml, words
 from accounts.models import Account, Protocol, Provider
 
 LONGEST = 500
@@ -51,6 +51,7 @@ def check_issuer(protocol: str, issuer: str) -> None:
     :raises NotValid: saying why not.
     """
     if protocol == Protocol.SAML:
+        _check_installed()
         _check_entity(issuer)
         return
     at = _checked_url("issuer", issuer)
@@ -64,6 +65,14 @@ def check_issuer(protocol: str, issuer: str) -> None:
         raise NotValid(
             "issuer",
             _("This issuer speaks for everybody. Enter the one of the account's own tenant."),
+        )
+
+
+def _check_installed() -> None:
+    if not saml.is_installed():
+        raise NotValid(
+            "issuer",
+            _("SAML is not installed here. Ask the operator for it, or use OpenID Connect."),
         )
 
 

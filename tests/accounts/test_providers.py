@@ -1,6 +1,7 @@
 """Support adds, changes and ends an account's provider; each act is audited and told."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -384,6 +385,16 @@ def test_an_entity_id_is_any_name_in_one_piece(issuer: str) -> None:
 def test_odd_entity_ids_are_refused(issuer: str) -> None:
     with pytest.raises(NotValid):
         provider_checks.check_issuer(Protocol.SAML, issuer)
+
+
+def test_without_its_extra_no_provider_of_saml_is_added(
+    northwind: Account, acting: dict[str, Any], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "accounts.saml_toolkit", None)
+    details = saml_details(make_pem(now=now))
+    with pytest.raises(NotValid, match="SAML is not installed here"):
+        providers.add(account=northwind, origin=saml_origin(), details=details, **acting)
+    assert not Provider.objects.exists()
 
 
 def test_saml_takes_one_certificate_or_two(
