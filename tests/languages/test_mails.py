@@ -78,10 +78,6 @@ OTHER_WORDINGS: dict[str, list[dict[str, Any]]] = {
         {"what": what, "allow_creation": True, "is_required": True}
         for what in ("added", "replaced", "secret", "off", "cut_off")
     ],
-    "provider_changed": [
-        {"what": what, "is_required": True, "allow_creation": True}
-        for what in ("added", "replaced", "off", "cut_off", "secret", "changed")
-    ],
     "role_changed": [{"role": "owner", "old_role": "admin"}],
     "text_trouble": [{"trouble": texts.LIMIT_OF_ACCOUNT}, {"trouble": texts.LIMIT_OF_ADDRESS}],
 }
