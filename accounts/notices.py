@@ -3,13 +3,21 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts import addresses, passwords, provider_mails, wording
+from django.urls import reverse
+
+from accounts import addresses, letters, passwords, provider_mails, wording
 from accounts.mail import Kind, register
 from accounts.models import Notice
 
 
 def _reset_link(notice: Notice, now: datetime) -> dict[str, Any]:
-    return {"url": passwords.reset_link(notice.user)} if notice.user else {}
+    if notice.user is None:
+        return {}
+    provider = passwords.provider_instead(notice.user)
+    if provider is None:
+        return {"url": passwords.reset_link(notice.user)}
+    url = letters.absolute(reverse("sso_start", args=[provider.slug]))
+    return {"url": url, "provider_name": provider.name}
 
 
 def _still_theirs(notice: Notice, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from django.utils.http import urlsafe_base64_encode
 from accounts import audit, keys, letters, mail
 from accounts.audit import Event
 from accounts.emails import canonical_email
-from accounts.models import EndReason, Notice, User, random_value
+from accounts.models import EndReason, Membership, Notice, Provider, User, random_value
 
 KIND = "password_reset"
 WAIT_MINUTES, LONG_WAIT_MINUTES = 2, 60
@@ -59,6 +59,18 @@ def reset_link(user: User) -> str:
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     token = default_token_generator.make_token(user)
     return letters.absolute(reverse("password_reset_confirm", args=[uid, token]))
+
+
+def provider_instead(user: User) -> Provider | None:
+    """Return the provider that alone signs ``user`` in: no password can be chosen beside it.
+
+    Whoever has one keeps it, and so do owners, who must get in when their provider is away.
+    """
+    if user.has_usable_password():
+        return None
+    required = Provider.objects.live().filter(is_required=True, identities__user=user)
+    owned = Membership.objects.owners().filter(user=user)
+    return required.exclude(account__in=owned.values("account")).first()
 
 
 class LinkUsed(Exception):

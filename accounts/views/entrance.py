@@ -119,9 +119,12 @@ class ResetConfirmView(PasswordResetConfirmView):
         return response
 
     def get_user(self, uidb64: str) -> User | None:
-        """A link that was mailed before its person was deactivated opens nothing."""
+        """A link that was mailed before its person was deactivated opens nothing; nor does one
+        that was mailed before the person's provider came to be the only way in."""
         found = super().get_user(uidb64)
-        return found if isinstance(found, User) and found.is_active else None
+        if not isinstance(found, User) or not found.is_active:
+            return None
+        return None if passwords.provider_instead(found) else found
 
     def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
         now = timezone.now()
