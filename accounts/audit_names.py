@@ -99,6 +99,7 @@ MAILS: Names = {
     "requirement_must_act": _("Requirement must act"),
     "requirement_ready": _("Requirement ready"),
     "requirement_exempt": _("Requirement exempt"),
+    "provider_off": _("Provider off"),
     "due_at_once": _("Due at once"),
     "reminder_12h": _("Reminder 12h"),
     "reminder_1h": _("Reminder 1h"),

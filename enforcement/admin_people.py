@@ -25,7 +25,7 @@ from accounts.reach import person_of
 from enforcement import admin_actions, admin_proof, person_page, support
 from enforcement.admin_forms import PersonForm
 from enforcement.notices import Outcome, outcome_of
-from enforcement.standing import facts_of, people_with_facts, standing_of
+from enforcement.standing import people_as_usual, usual_standing
 
 # Of the person alone: whether some account requires it is not every owner's to know.
 TAGS = {
@@ -50,7 +50,7 @@ class UserAdmin(ScopedAdmin):
         return rows.filter(memberships__account__in=owned_accounts(person)).distinct()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return people_with_facts(super().get_queryset(request))
+        return people_as_usual(super().get_queryset(request))
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Which accounts of others a member belongs to is no owner's to find out."""
@@ -129,6 +129,5 @@ class UserAdmin(ScopedAdmin):
 
     @admin.display(description=gettext_lazy("two-factor authentication"))
     def state(self, person: User) -> SafeString:
-        standing = standing_of(person, facts_of(person))
-        outcome = outcome_of(standing, now=timezone.now())
+        outcome = outcome_of(usual_standing(person), now=timezone.now())
         return format_html('<span class="tag tag--{}">{}</span>', *TAGS[outcome])

@@ -11,9 +11,16 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.expressions import Combinable
 
-from accounts.models import Identity, Membership, Provider, User
+from accounts.models import Account, Identity, Membership, Provider, User
 
-LIVE = Q(provider__off_at=None, provider__cut_off_at=None)  # of an identity
+# Conditions on identities. Staff of the site are bound, whatever exempts others.
+LIVE = Q(provider__off_at=None, provider__cut_off_at=None)
+COMES_THROUGH = Q(user__is_staff=False, user__is_superuser=False) & (
+    Q(user__password__startswith=UNUSABLE_PASSWORD_PREFIX) | Q(user__last_provider=F("provider"))
+)
+BY_PASSWORD = ~Q(user__password__startswith=UNUSABLE_PASSWORD_PREFIX) & (
+    Q(user__last_provider=None) | ~Q(user__last_provider=F("provider"))
+)
 
 
 def passed(providers: Sequence[int], *, account: Combinable, person: Combinable | User) -> Exists:
@@ -52,17 +59,11 @@ def _kept(providers: Sequence[int], person: OuterRef) -> QuerySet[Identity]:
     )
 
 
-def without_password(path: str = "") -> Q:
-    """Who has no usable password comes in through a provider, or not at all."""
-    return Q(**{f"{path}password__startswith": UNUSABLE_PASSWORD_PREFIX})
-
-
-def exempt(*, person: Combinable | User, account: Combinable) -> QuerySet[Identity]:
+def exempt(*, person: Combinable | User, account: Combinable | Account) -> QuerySet[Identity]:
     """The identity at the live provider of ``account`` that exempts ``person``, if there is one."""
-    comes_through = without_password("user__") | Q(user__last_provider=F("provider"))
-    return known(person=person, account=account).filter(comes_through)
+    return known(person=person, account=account).filter(COMES_THROUGH)
 
 
-def known(*, person: Combinable | User, account: Combinable) -> QuerySet[Identity]:
+def known(*, person: Combinable | User, account: Combinable | Account) -> QuerySet[Identity]:
     """The identity of ``person`` at the live provider of ``account``, if there is one."""
     return Identity.objects.filter(LIVE, user=person, provider__account=account)

@@ -12,7 +12,7 @@ from accounts.models import Account, Invitation, Membership, User
 from enforcement import notices, policies
 from enforcement.decision import decide
 from enforcement.reader import facts_of_session
-from enforcement.standing import facts_of, joining_due_at, standing_of
+from enforcement.standing import joining_due_at, standing_in, standing_of
 
 
 class NotJoinable(Exception):
@@ -109,6 +109,6 @@ def add_by_hand(
     policy = policies.current(account)
     if policy is None or membership.joined_at <= policy.starts_at:
         return membership
-    if decide(standing_of(user, facts_of(user)), now=now).must_act:
+    if notices.must_act(standing_in(account, user), now=now):
         notices.owe_due_at_once(membership=membership, policy=policy, now=now)
     return membership

@@ -5,19 +5,16 @@ session can't come back should the requirement end), and mails the people who we
 """
 
 import logging
-from collections.abc import Iterable
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 
 from accounts import audit, mail, sessions
 from accounts.audit import Entry, Event
-from accounts.models import Membership, Session, User
-from enforcement import passes
+from accounts.models import Membership, User
+from enforcement import extensions, passes, signed_in
 from enforcement.decision import Step, decide
-from enforcement.models import Pass, Policy
+from enforcement.models import Extension, Pass, Policy
 from enforcement.notices import CHUNK, Outcome, members_of, outcome_of
 from enforcement.standing import standings
 
@@ -29,6 +26,19 @@ def end_overdue_sessions(*, now: datetime) -> None:
     due = Policy.objects.filter(ended_at=None, swept_at=None, deadline__lte=now)
     for policy in due.select_related("account"):
         _sweep(policy, now=now)
+    for policy, deadline in extensions.over(now=now):
+        _sweep_extended(policy, deadline, now=now)
+    extensions.close(now=now)
+
+
+def _sweep_extended(policy: Policy, deadline: datetime, *, now: datetime) -> None:
+    """The same for those whose deadline is a later one, since single sign-on was switched off."""
+    given = Extension.objects.filter(policy=policy, deadline=deadline, swept_at=None)
+    members = given.filter(user__memberships__account=policy.account_id)
+    keys = list(members.order_by("user").values_list("user", flat=True))
+    for start in range(0, len(keys), CHUNK):
+        _end_chunk(policy, keys[start : start + CHUNK], at=deadline, now=now)
+    given.update(swept_at=now)
 
 
 def _sweep(policy: Policy, *, now: datetime) -> None:
@@ -37,33 +47,33 @@ def _sweep(policy: Policy, *, now: datetime) -> None:
     )
     keys = list(members.order_by("user").values_list("user", flat=True))
     for start in range(0, len(keys), CHUNK):
-        _end_chunk(policy, keys[start : start + CHUNK], now=now)
+        _end_chunk(policy, keys[start : start + CHUNK], at=policy.deadline, now=now)
     with transaction.atomic():
         if Policy.objects.filter(pk=policy.pk, swept_at=None).update(swept_at=now):
             _tell_owners(policy, now=now)
 
 
 @transaction.atomic
-def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
-    """End the sessions of the overdue among ``keys``.
+def _end_chunk(policy: Policy, keys: list[int], *, at: datetime, now: datetime) -> None:
+    """End the sessions of the overdue among ``keys``, whose deadline was ``at``.
 
     The lock comes first and the facts are read after it: who completes set-up at this moment
     either holds the lock and is seen as enrolled, or waits and goes on all the same.
     """
-    people = User.objects.filter(pk__in=keys)
+    people = User.objects.filter(pk__in=keys, is_active=True)
     list(people.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     overdue = [
         person
         for person, standing in standings(people)
         if decide(standing, now=now).step is Step.ENROL_NOW
     ]
-    signed_in = _with_session(overdue, at=policy.deadline)
-    sessions.sign_out_overdue(User.objects.filter(pk__in=[person.pk for person in signed_in]))
+    met = signed_in.among(overdue, policy.account, at=at)
+    sessions.sign_out_overdue(User.objects.filter(pk__in=[person.pk for person in met]))
     context = {
         "account": policy.account.name,
         "slug": policy.account.slug,
         "policy": policy.pk,
-        "deadline": policy.deadline.isoformat(),
+        "deadline": at.isoformat(),
     }
     mail.owe_many(
         mail.prepared(
@@ -74,40 +84,25 @@ def _end_chunk(policy: Policy, keys: list[int], *, now: datetime) -> None:
             context=context,
             now=now,
         )
-        for person in signed_in
+        for person in met
     )
-    if signed_in:
+    if met:
         audit.record_many(
             (
                 Entry(event=Event.DEADLINE_PASSED, subject=person, account=policy.account)
-                for person in signed_in
+                for person in met
             ),
             now=now,
         )
-
-
-def _with_session(people: Iterable[User], *, at: datetime) -> list[User]:
-    """Return those of ``people`` who were signed in somewhere ``at`` the deadline.
-
-    However late it is now, and whatever became of the session since: the gate leaves a trace.
-    """
-    by_key = {person.pk: person for person in people}
-    living = Session.objects.filter(
-        user_id__in=list(by_key),
-        stamp=F("user__stamp"),
-        born_at__gt=at - settings.SESSION_ABSOLUTE,
-        seen_at__gt=at - settings.SESSION_IDLE,
-    ).exclude(method="sso")
-    return [by_key[key] for key in sorted(set(living.values_list("user_id", flat=True))) if key]
 
 
 def _tell_owners(policy: Policy, *, now: datetime) -> None:
     """Tell the owners how it came out; who is on a pass was not signed out."""
     done, signed_out, missing = 0, 0, []
     for person, standing in members_of(policy):
-        if outcome_of(standing, now=now) is Outcome.READY:
-            done += 1
-        else:
+        outcome = outcome_of(standing, now=now)
+        done += outcome in {Outcome.READY, Outcome.EXEMPT}
+        if outcome in {Outcome.ON_PASS, Outcome.MUST_ACT}:
             missing.append(person.get_full_name())
             signed_out += decide(standing, now=now).is_due
     owners = Membership.objects.owners().filter(account=policy.account_id).select_related("user")

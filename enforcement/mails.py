@@ -11,7 +11,7 @@ from accounts.mail import Kind, register
 from accounts.models import Account, Membership, Notice
 from enforcement.decision import decide
 from enforcement.models import Pass, Policy
-from enforcement.standing import standing_for
+from enforcement.standing import standing_for, standing_in
 from twofactor import mailbox
 
 
@@ -28,6 +28,14 @@ def _must_act(notice: Notice, now: datetime) -> bool:
         return False
     found = decide(standing_for(notice.user), now=now)
     return found.must_act or found.is_on_pass
+
+
+def _owes_set_up(notice: Notice, now: datetime) -> bool:
+    """The same of whom no single sign-on exempts from the account by now."""
+    if not _must_act(notice, now) or notice.user is None:
+        return False
+    policy = Policy.objects.select_related("account").get(pk=notice.context["policy"])
+    return not standing_in(policy.account, notice.user).is_sso
 
 
 def _asked_link(notice: Notice, now: datetime) -> dict[str, Any]:
@@ -68,6 +76,13 @@ def _setup_link(notice: Notice, now: datetime) -> dict[str, Any]:
     return {"setup_url": mailbox.make_link(notice.user, now=now)}
 
 
+def _ways_to_set_up(notice: Notice, now: datetime) -> dict[str, Any]:
+    """Who came through single sign-on alone has no password yet, which set-up asks for."""
+    has_password = notice.user is not None and notice.user.has_usable_password()
+    choose = absolute(reverse("password_reset"))
+    return {**_setup_link(notice, now), "has_password": has_password, "password_url": choose}
+
+
 def _revoke_link(notice: Notice, now: datetime) -> dict[str, Any]:
     return {**_setup_link(notice, now), "revoke_url": absolute(reverse("pass_end"))}
 
@@ -87,13 +102,14 @@ def _invitation_open(notice: Notice, now: datetime) -> bool:
 
 APP = "enforcement"
 register(
-    Kind(name="requirement_must_act", app=APP, still_owed=_must_act, values=_setup_link),
+    Kind(name="requirement_must_act", app=APP, still_owed=_owes_set_up, values=_setup_link),
     Kind(name="requirement_ready", app=APP, still_owed=_period_runs),
     Kind(name="requirement_exempt", app=APP, still_owed=_period_runs),
-    Kind(name="due_at_once", app=APP, still_owed=_must_act, values=_setup_link),
-    Kind(name="reminder_12h", app=APP, still_owed=_must_act, values=_setup_link),
-    Kind(name="reminder_1h", app=APP, still_owed=_must_act, values=_setup_link),
-    Kind(name="reminder_asked", app=APP, still_owed=_must_act, values=_asked_link),
+    Kind(name="due_at_once", app=APP, still_owed=_owes_set_up, values=_setup_link),
+    Kind(name="reminder_12h", app=APP, still_owed=_owes_set_up, values=_setup_link),
+    Kind(name="reminder_1h", app=APP, still_owed=_owes_set_up, values=_setup_link),
+    Kind(name="provider_off", app=APP, still_owed=_owes_set_up, values=_ways_to_set_up),
+    Kind(name="reminder_asked", app=APP, still_owed=_owes_set_up, values=_asked_link),
     Kind(name="advice_address", app=APP, still_owed=_still_outside, values=_email_settings),
     Kind(name="signed_out", app=APP, still_owed=_must_act, values=_setup_link),
     Kind(name="owner_requirement_on", app=APP),

@@ -84,6 +84,9 @@ class Extension(models.Model):
     )
     deadline = models.DateTimeField(editable=False)
     given_at = models.DateTimeField(editable=False)
+    told_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the mail about it was owed."
+    )
     swept_at = models.DateTimeField(
         null=True, editable=False, help_text="When the sessions of the overdue were ended."
     )
@@ -96,6 +99,7 @@ class Extension(models.Model):
             models.Index(
                 fields=["deadline"], condition=Q(swept_at=None), name="extension_to_sweep"
             ),
+            models.Index(fields=["policy"], condition=Q(told_at=None), name="extension_to_tell"),
         ]
 
     def __str__(self) -> str:

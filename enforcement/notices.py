@@ -20,7 +20,7 @@ from accounts.models import Membership, Notice, User
 from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
 from enforcement.policies import name_of
-from enforcement.standing import standings
+from enforcement.standing import standings_in
 
 CHUNK = 500
 LATE = timedelta(minutes=15)  # a reminder later than this is dropped
@@ -62,7 +62,13 @@ def members_of(policy: Policy, *, in_window: bool = False) -> Iterator[tuple[Use
     members = Membership.objects.active().filter(account=policy.account_id)
     if in_window:
         members = members.filter(joined_at__lte=policy.starts_at)
-    return standings(User.objects.filter(pk__in=members.values("user")).order_by("pk"))
+    people = User.objects.filter(pk__in=members.values("user")).order_by("pk")
+    return standings_in(policy.account, people)
+
+
+def must_act(standing: Standing, *, now: datetime) -> bool:
+    """Whether a member owes set-up to the account whose member it is the standing of."""
+    return decide(standing, now=now).must_act and not standing.is_sso
 
 
 def announce(*, now: datetime) -> None:
@@ -153,7 +159,7 @@ def _remind(policy: Policy, kind: str, *, at: datetime, now: datetime) -> None:
         mail.owe_many(
             _about(policy, kind, person, now=now, drop_at=at + LATE)
             for person, standing in chunk
-            if decide(standing, now=now).must_act
+            if must_act(standing, now=now)
         )
 
 

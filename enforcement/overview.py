@@ -46,6 +46,7 @@ class Members:
     flagged: int
     mail_fails: int
     outside: int
+    by_password: int
     asked: Asked
     found: int
     page: Page[Row]
@@ -103,6 +104,7 @@ def members(
         flagged=found.flagged,
         mail_fails=found.mail_fails,
         outside=found.outside,
+        by_password=found.by_password,
         asked=asked,
         found=leaf.paginator.count,
         page=leaf,

@@ -14,7 +14,7 @@ from enforcement import approvals, passes, sentence, sign_ins, support
 from enforcement.models import Approval, Pass, PassRequest
 from enforcement.notices import Outcome, outcome_of
 from enforcement.sign_ins import Try
-from enforcement.standing import binding_accounts, standing_for
+from enforcement.standing import binding_accounts, usual_standing
 from twofactor import backup_codes, devices
 
 
@@ -58,7 +58,7 @@ class PersonPage:
 
 def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
     """Return the page of ``person``; an owner sees the own accounts' side of it."""
-    standing = standing_for(person)
+    standing = usual_standing(person)
     for_support = viewer.is_bound_staff
     # What another account requires, and the pass from it, is no business of this account's owner.
     is_bound_here = for_support or passes.owns_binding_account(viewer, person)

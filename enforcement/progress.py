@@ -1,7 +1,8 @@
 """How set-up went on from the start of a period: the figures of the chart, and its shapes.
 
 Nothing is kept for it. Whoever is a member now, when they joined, when they set up, and which
-passes they had, tell where they stood at each instant. The last point is the count of now.
+passes they had, tell where they stood at each instant. Whom single sign-on exempts now counts as
+exempt from joining on. The last point is the count of now.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -125,6 +126,7 @@ def _add_most(policy: Policy, found: Sequence[Point]) -> None:
         .filter(~Q(_had_pass()))
         .values(
             is_ready=roster.has_any_device(),
+            is_exempt=roster.is_exempt(),
             joined=_first_after("joined_at", instants),
             set_up=_first_after("user__enrolled_at", instants),
         )
@@ -133,7 +135,8 @@ def _add_most(policy: Policy, found: Sequence[Point]) -> None:
     for group in groups:
         ready_from = group["set_up"] if group["is_ready"] else NEVER
         for place in range(group["joined"], len(found)):
-            outcome = Outcome.READY if place >= ready_from else Outcome.MUST_ACT
+            unready = Outcome.EXEMPT if group["is_exempt"] else Outcome.MUST_ACT
+            outcome = Outcome.READY if place >= ready_from else unready
             found[place].numbers[outcome] += group["number"]
 
 
@@ -154,6 +157,7 @@ class Helped:
     joined_at: datetime
     enrolled_at: datetime | None
     has_device: bool
+    is_exempt: bool
     passes: list[Pass]
 
     def at(self, instant: datetime) -> Outcome | None:
@@ -161,7 +165,9 @@ class Helped:
             return None
         if any(one.granted_at <= instant < _end_of(one) for one in self.passes):
             return Outcome.ON_PASS
-        return Outcome.READY if self._was_ready(instant) else Outcome.MUST_ACT
+        if self._was_ready(instant):
+            return Outcome.READY
+        return Outcome.EXEMPT if self.is_exempt else Outcome.MUST_ACT
 
     def _was_ready(self, instant: datetime) -> bool:
         """A pass that runs out takes the device with it, so its loss is explained."""
@@ -184,13 +190,15 @@ def _ran_out_after(one: Pass, enrolled_at: datetime) -> bool:
 
 def _with_passes(policy: Policy) -> Iterator[Helped]:
     helped = roster.members(policy.account).order_by().filter(_had_pass())
-    known = helped.annotate(is_ready=roster.has_any_device()).prefetch_related("user__passes")
+    facts = {"is_ready": roster.has_any_device(), "is_exempt": roster.is_exempt()}
+    known = helped.annotate(**facts).prefetch_related("user__passes")
     for found in known.iterator(chunk_size=500):
         member: Any = found
         yield Helped(
             joined_at=member.joined_at,
             enrolled_at=member.user.enrolled_at,
             has_device=member.is_ready,
+            is_exempt=member.is_exempt,
             passes=list(member.user.passes.all()),
         )
 

@@ -10,7 +10,7 @@ class Reason(TextChoices):
     ON_PASS = "has a pass until", _("has a pass until %(at)s")
     CAME_BACK = "came back and set up", _("came back and set up %(at)s")
     SET_UP = "has set up", _("has set up %(at)s")
-    SSO = "comes in through SSO", _("comes in through SSO")
+    SSO = "comes in through SSO, last", _("comes in through SSO, last %(at)s")
     HAD_PASS = "had a pass until", _("had a pass until %(at)s")
     SIGNED_OUT = (
         "was signed out at the deadline, and is not back yet",

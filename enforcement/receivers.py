@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
+from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import Invitation, Notice, User
-from accounts.signals import objected
+from accounts.models import Invitation, Notice, Provider, User
+from accounts.signals import objected, provider_ended
 from accounts.signin import Pending
-from enforcement import joining, objections, passes
+from enforcement import extensions, joining, objections, passes
 from enforcement.standing import standing_for
 from twofactor import enrolment
 from twofactor.signals import device_confirmed, signed_in
@@ -27,6 +29,23 @@ def follow_objection(
     sender: Any, *, notice: Notice, user: User, now: datetime, **kwargs: Any
 ) -> None:
     objections.follow(notice, user, now=now)
+
+
+@receiver(provider_ended)
+def extend_deadlines(
+    sender: Any, *, provider: Provider, cut_off: bool, now: datetime, **kwargs: Any
+) -> None:
+    """Who came through a provider that is switched off gets time; cut off, it exempts nobody."""
+    if not cut_off:
+        extensions.keep_sessions(provider)
+        extensions.give(provider, now=now)
+
+
+@receiver(pre_delete, sender=Provider)
+def extend_before_deletion(sender: Any, *, instance: Provider, origin: Any, **kwargs: Any) -> None:
+    """A provider that is deleted, and not with its account, was switched off that moment."""
+    if instance.is_live and getattr(origin, "model", type(origin)) is Provider:
+        extensions.give(instance, now=timezone.now())
 
 
 @receiver(signed_in)

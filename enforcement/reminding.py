@@ -15,7 +15,6 @@ from accounts import audit, mail
 from accounts.audit import Event
 from accounts.models import Account, User
 from enforcement import notices, roster
-from enforcement.decision import decide
 from enforcement.models import Policy
 from enforcement.wake import wake_sweep
 
@@ -81,7 +80,7 @@ def _owe(policy: Policy, *, now: datetime) -> None:
                 now=now,
             )
             for person, standing in chunk
-            if decide(standing, now=now).must_act
+            if notices.must_act(standing, now=now)
         )
 
 

@@ -14,7 +14,7 @@ from enforcement.decision import Obligation, Step, decide
 from enforcement.models import Policy
 from enforcement.notices import Outcome, outcome_of
 from enforcement.reasons import Reason
-from enforcement.standing import Facts, facts, standing_of
+from enforcement.standing import facts, facts_of, standing_of
 
 CHUNK = 500
 PER_PAGE = 100
@@ -35,6 +35,8 @@ class Row:
     mail_fails: bool
     is_outside: bool
     was_signed_out: bool
+    sso_at: datetime | None  # when the person last came through the account's provider
+    by_password: bool  # though that provider knows the person
 
     @property
     def user(self) -> User:
@@ -84,14 +86,13 @@ def rows(
     """
     policy = policies.current(account)
     found = roster.members(account) if members is None else members
-    known = roster.with_facts(found, policy).annotate(**facts("user__"))
+    known = roster.with_facts(found, policy).annotate(**facts("user__", spared=True))
     return (_row(each, account, policy, now=now) for each in known.iterator(chunk_size=CHUNK))
 
 
 def _row(found: Any, account: Account, policy: Policy | None, *, now: datetime) -> Row:
     person: User = found.user
-    known = Facts(bool(found.fact_has_device), found.fact_due_at, bool(found.fact_pass_ran_out))
-    standing = standing_of(person, known)
+    standing = standing_of(person, facts_of(found))
     outcome, obligation = outcome_of(standing, now=now), decide(standing, now=now)
     was_signed_out = bool(getattr(found, "fact_signed_out", False))
     reason, at = _reason(found, outcome, obligation, policy, was_signed_out=was_signed_out)
@@ -108,6 +109,8 @@ def _row(found: Any, account: Account, policy: Policy | None, *, now: datetime) 
         mail_fails=person.mail_failed_at is not None,
         is_outside=account.is_outside(person.email),
         was_signed_out=was_signed_out,
+        sso_at=found.fact_sso_at,
+        by_password=found.fact_by_password,
     )
 
 
@@ -127,7 +130,7 @@ def _reason(
         is_back = policy is not None and _is_since(policy.deadline, person.enrolled_at)
         return Reason.CAME_BACK if is_back else Reason.SET_UP, person.enrolled_at
     if outcome is Outcome.EXEMPT:
-        return Reason.SSO, None
+        return Reason.SSO, membership.fact_sso_at  # type: ignore[attr-defined]
     if step is Step.PASS_ENDED:
         return Reason.HAD_PASS, obligation.until
     if was_signed_out:
@@ -158,6 +161,7 @@ def _why_due(
 COLUMNS = (
     "email", "name", "role", "outcome", "step", "until", "no_working_email", "outside_domains",
     "reason", "method", "backup_codes_left", "set_up_at", "joined_at", "signed_out_at_deadline",
+    "last_through_sso", "signs_in_by_password",
 )  # fmt: skip
 
 
@@ -179,6 +183,8 @@ def told(row: Row) -> tuple[Any, ...]:
         _instant(person.enrolled_at),
         _instant(row.membership.joined_at),
         row.was_signed_out,
+        _instant(row.sso_at),
+        row.by_password,
     )
 
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.db.models import Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.fields import BooleanField
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Membership, Notice
+from enforcement import exemption
 from enforcement.decision import Standing
 from enforcement.models import Policy
 from enforcement.notices import Outcome, outcome_of
+from enforcement.standing import exempts
 from twofactor import devices
 
 NAMES = ("outcome", "flag", "method", "q")
@@ -28,6 +30,7 @@ FLAGS = {
     "outside": _("address outside the domains"),
     "signed_out": _("signed out at the deadline"),
     "back": _("came back since the deadline"),
+    "by_password": _("known to SSO, signs in by password"),
 }
 METHODS = {"app": _("authenticator app"), "text": _("text message"), "none": _("none")}
 CHOICES = {
@@ -37,6 +40,7 @@ CHOICES = {
     "method": METHODS,
 }  # fmt: skip
 SEARCH_LENGTH = 200
+TO_LOOK_AT = ("mail", "outside", "by_password")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +103,9 @@ def stands(outcome: Outcome, *, now: datetime) -> Q:
         return on_pass
     if outcome is Outcome.READY:
         return ready
-    if outcome is Outcome.EXEMPT:
-        return Q(pk__in=[])  # a standing outside of a session is never exempt
     over = Q(user__pass_until__lte=now)
-    return over | (Q(user__pass_until=None) & ~Q(has_any_device()))
+    unready = over | (Q(user__pass_until=None) & ~Q(has_any_device()))
+    return unready & (Q(is_exempt()) if outcome is Outcome.EXEMPT else ~Q(is_exempt()))
 
 
 def has_any_device() -> Combinable:
@@ -111,6 +114,27 @@ def has_any_device() -> Combinable:
 
 def _person() -> OuterRef:
     return OuterRef("user_id")
+
+
+def _account() -> OuterRef:
+    return OuterRef("account_id")
+
+
+def is_exempt() -> Exists:
+    """Whether single sign-on exempts the member, who usually comes through it."""
+    return exempts(_person(), _account())
+
+
+def signs_in_by_password() -> Exists:
+    """Whether the account's provider knows the member, who came in by password last."""
+    known = exemption.known(person=_person(), account=_account())
+    return Exists(known.filter(exemption.BY_PASSWORD))
+
+
+def last_through_sso() -> Subquery:
+    """When the member last came in through the account's provider."""
+    known = exemption.known(person=_person(), account=_account())
+    return Subquery(known.values("last_at")[:1])
 
 
 def _has_method(method: str) -> Q:
@@ -139,6 +163,8 @@ def _flagged(flag: str, account: Account, policy: Policy | None) -> Q:
         return Q(user__mail_failed_at__isnull=False)
     if flag == "outside":
         return outside(account)
+    if flag == "by_password":
+        return Q(signs_in_by_password())
     if policy is None:
         return Q(pk__in=[])
     if flag == "signed_out":
@@ -160,6 +186,7 @@ class Counts:
     by_outcome: Mapping[Outcome, int]
     mail_fails: int
     outside: int
+    by_password: int
     flagged: int
 
     @property
@@ -185,6 +212,8 @@ def counts(account: Account, *, now: datetime) -> Counts:
             group_running=_is(Q(user__pass_until__gt=now, user__pass_until__isnull=False)),
             group_mail=_is(Q(user__mail_failed_at__isnull=False)),
             group_outside=_is(outside(account)),
+            group_exempt=is_exempt(),
+            group_by_password=signs_in_by_password(),
         )
         .annotate(number=Count("pk"))
     )
@@ -208,7 +237,8 @@ def _summed(groups: list[dict[str, object]], *, now: datetime) -> Counts:
         by_outcome=by_outcome,
         mail_fails=where(lambda group: group["group_mail"]),
         outside=where(lambda group: group["group_outside"]),
-        flagged=where(lambda group: group["group_mail"] or group["group_outside"]),
+        by_password=where(lambda group: group["group_by_password"]),
+        flagged=where(lambda group: any(group[f"group_{flag}"] for flag in TO_LOOK_AT)),
     )
 
 
@@ -221,7 +251,9 @@ def _outcome(group: dict[str, object], *, now: datetime) -> Outcome:
     until = None
     if group["group_pass"]:
         until = now + timedelta(hours=1) if group["group_running"] else now
-    return outcome_of(Standing(has_device=bool(group["group_device"]), pass_until=until), now=now)
+    has_device, is_sso = bool(group["group_device"]), bool(group["group_exempt"])
+    standing = Standing(has_device=has_device, is_sso=is_sso, pass_until=until)
+    return outcome_of(standing, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,10 +277,13 @@ def aftermath(policy: Policy, account: Account, *, now: datetime) -> Aftermath:
 
 def with_facts(found: QuerySet[Membership], policy: Policy | None) -> QuerySet[Membership]:
     """Annotate what rows of a list tell besides the standing of their people."""
-    told = {
+    told: dict[str, Combinable] = {
         "fact_has_app": devices.app_exists(_person()),
         "fact_has_phone": devices.phone_exists(_person()),
         "fact_codes_left": devices.codes_left_of(_person()),
+        "fact_exempt": is_exempt(),
+        "fact_sso_at": last_through_sso(),
+        "fact_by_password": signs_in_by_password(),
     }
     if policy is not None:
         told["fact_signed_out"] = was_signed_out(policy)

@@ -1,6 +1,7 @@
 """What one person must do, by when and why, in one sentence: the desk and ``standing`` say it.
 
-As a new sign-in by password would find it; the words are for support, about the person.
+As a new sign-in by password would find it, besides whom single sign-on exempts; the words are for
+support, about the person.
 """
 
 from datetime import datetime
@@ -13,13 +14,23 @@ from accounts.letters import told_in
 from accounts.models import User
 from accounts.words import listed
 from enforcement.decision import Obligation, Standing, Step, decide
-from enforcement.standing import binding_accounts, standing_for
+from enforcement.standing import binding_accounts, exempting_accounts, standing_for
 
 
 def about(person: User, *, zone: ZoneInfo, now: datetime) -> str:
     """Return the sentence about ``person``, its instants told in ``zone``."""
     if not person.is_active:
         return _("Can't sign in: this sign-in is deactivated.")
+    words = _by_password(person, zone=zone, now=now)
+    spared = [policy.account.name for policy in exempting_accounts(person)]
+    if not spared:
+        return words
+    exempt = _("Comes in through the single sign-on of %(accounts)s, which is enough for it.")
+    by_password = _("By password: %(words)s") % {"words": words}
+    return f"{exempt % {'accounts': listed(spared)}} {by_password}"
+
+
+def _by_password(person: User, *, zone: ZoneInfo, now: datetime) -> str:
     standing = standing_for(person)
     obligation = decide(standing, now=now)
     until = told_in(obligation.until, zone) if obligation.until else ""

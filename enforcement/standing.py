@@ -5,15 +5,26 @@ gate compiled and joined to its session (``enforcement.reader``), the others on 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import (
+    Case,
+    DateTimeField,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
-from accounts.models import Invitation, Membership, User
+from accounts.models import Account, Invitation, Membership, User
 from enforcement import exemption
 from enforcement.decision import Standing
 from enforcement.models import Closing, Extension, Pass, Policy
@@ -67,8 +78,11 @@ def policies_of(person: User) -> QuerySet[Any]:
     return with_due_at(found, joined_at=joined_at, user=user).order_by("due_at")
 
 
-def facts(path: str = "") -> dict[str, Combinable]:
+def facts(path: str = "", *, spared: bool = False) -> dict[str, Combinable]:
     """Return the facts as annotations, ``path`` leading from the queried row to its person.
+
+    They are those of who comes by password. ``spared`` leaves out what single sign-on exempts the
+    person from who usually comes through it: so mails, preview and report see people.
 
     Each fact starts at the person's own rows and looks from there, one table at a time. As joins
     the same would cost PostgreSQL ten times as long to plan as to run.
@@ -76,9 +90,19 @@ def facts(path: str = "") -> dict[str, Combinable]:
     person = OuterRef(f"{path}pk")
     return {
         "fact_has_device": devices.device_exists(person),
-        "fact_due_at": Subquery(due_of(person)),
+        "fact_due_at": Subquery(due_of(person, but=_is_exempt() if spared else None)),
         "fact_pass_ran_out": Exists(_ran_out(person, enrolled_at=OuterRef(f"{path}enrolled_at"))),
     }
+
+
+def _is_exempt() -> Exists:
+    """Whether single sign-on exempts the member from the account, for a membership."""
+    return exempts(OuterRef("user"), OuterRef("account"))
+
+
+def exempts(person: Combinable, account: Combinable | Account) -> Exists:
+    """Whether single sign-on exempts ``person``, who usually comes through it, from ``account``."""
+    return Exists(exemption.exempt(person=person, account=account))
 
 
 def due_of(person: OuterRef, *, but: Combinable | None = None) -> QuerySet[Any]:
@@ -120,6 +144,7 @@ def facts_of(person: User) -> Facts:
         has_device=bool(person.fact_has_device),  # type: ignore[attr-defined]
         due_at=person.fact_due_at,  # type: ignore[attr-defined]
         pass_ran_out=bool(person.fact_pass_ran_out),  # type: ignore[attr-defined]
+        is_sso=bool(getattr(person, "fact_exempt", False)),
     )
 
 
@@ -156,6 +181,41 @@ def standings(people: QuerySet[User]) -> Iterator[tuple[User, Standing]]:
     """Yield every person with the standing a new, unverified session would have."""
     for person in people_with_facts(people).iterator(chunk_size=500):
         yield person, standing_of(person, facts_of(person))
+
+
+def standings_in(account: Account, people: QuerySet[User]) -> Iterator[tuple[User, Standing]]:
+    """Yield each person as a member of ``account``: as SSO if that exempts the person from it."""
+    found = people.annotate(**facts(spared=True), fact_exempt=exempts(OuterRef("pk"), account))
+    for person in found.iterator(chunk_size=500):
+        yield person, standing_of(person, facts_of(person))
+
+
+def standing_in(account: Account, person: User) -> Standing:
+    """Return where one member stands, as mails see people; None of it is of a session."""
+    ((_person, standing),) = standings_in(account, User.objects.filter(pk=person.pk))
+    return standing
+
+
+def people_as_usual(people: QuerySet[User]) -> QuerySet[User]:
+    """Annotate the facts about people as they usually come in, whatever their accounts."""
+    through = Membership.objects.filter(_is_exempt(), user=OuterRef("pk"))
+    return people.annotate(**facts(spared=True), fact_exempt=Exists(through))
+
+
+def usual_standing(person: User) -> Standing:
+    """Return where a person stands who comes in as usual; as SSO if nothing else binds then.
+
+    ``person`` may come with the facts of ``people_as_usual``.
+    """
+    if not hasattr(person, "fact_exempt"):
+        person = people_as_usual(User.objects.filter(pk=person.pk)).get()
+    known = facts_of(person)
+    return standing_of(person, replace(known, is_sso=known.is_sso and known.due_at is None))
+
+
+def exempting_accounts(person: User) -> QuerySet[Any]:
+    """Return the open policies of which single sign-on usually exempts ``person``."""
+    return binding_accounts(person).filter(exempts(Value(person.pk), OuterRef("account")))
 
 
 def standing_for(person: User) -> Standing:

@@ -124,7 +124,16 @@ def sample_mail(kind: Kind, *, now: datetime, **values: Any) -> EmailMultiAltern
     notice.pk = 0
     here = letters.absolute("/styleguide/mail/")
     links = dict.fromkeys(
-        ("setup_url", "url", "revoke_url", "account_url", "not_me_url", "email_url"), here
+        (
+            "setup_url",
+            "url",
+            "revoke_url",
+            "account_url",
+            "not_me_url",
+            "email_url",
+            "password_url",
+        ),
+        here,
     )
     until = letters.told_in(now + HOUR, letters.zone_of(None))
     made_up = {

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import alarms, audit, passwords, saml, seals, sessions, sso, throttle
 from accounts.clock import is_trustworthy
-from enforcement import logouts, notices, pass_alarms, reminding
+from enforcement import extensions, logouts, notices, pass_alarms, reminding
 from twofactor import housekeeping
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,9 @@ WORK: tuple[Callable[..., object], ...] = (
     logouts.end_overdue_sessions,
     logouts.settle_passes,
     notices.announce,
+    extensions.tell,
     notices.remind,
+    extensions.remind,
     reminding.owe_asked,
     notices.warn_of_passes,
     alarms.look,

@@ -169,6 +169,7 @@ def test_policy_preview_shows_what_would_be(
             "outcome": outcome,
             "no_working_email": email == owner.email,
             "outside_domains": email == outside.email,
+            "signs_in_by_password": False,
         }
         for email, outcome in [
             (ada.email, "ready"),
@@ -207,6 +208,7 @@ def test_standing_tells_what_by_when_and_why(northwind: Account, ada: User, cloc
         "pass_until": None,
         "pass_ran_out": False,
         "staff": False,
+        "exempt_through_sso": [],
         "accounts": [{"account": "northwind", "due_at": deadline.isoformat()}],
     }
     assert "step: enrol_soon" in run("standing", ada.email)

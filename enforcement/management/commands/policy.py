@@ -73,6 +73,7 @@ def _preview(account: Account) -> dict[str, Any]:
                 "outcome": str(row.outcome),
                 "no_working_email": row.mail_fails,
                 "outside_domains": row.is_outside,
+                "signs_in_by_password": row.by_password,
             }
             for row in report.rows(account, now=now)
         ],

@@ -37,6 +37,9 @@ class Command(OneLineCommand):
             "pass_until": found.pass_until.isoformat() if found.pass_until else None,
             "pass_ran_out": found.pass_ran_out,
             "staff": person.is_bound_staff,
+            "exempt_through_sso": [
+                policy.account.slug for policy in standing.exempting_accounts(person)
+            ],
             "accounts": [
                 {"account": policy.account.slug, "due_at": policy.due_at.isoformat()}
                 for policy in standing.policies_of(person).select_related("account")

@@ -1,0 +1,328 @@
+"""A provider is switched off or cut off: who gets time, how much, and who is told."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts import memberships, providers
+from accounts.models import Account, Identity, Membership, Notice, Provider, User
+from enforcement import extensions, logouts, notices, policies
+from enforcement.models import Extension, Policy
+from enforcement.standing import facts_of, policies_of, standing_for
+from tests.enforcement.kit import (
+    DAY,
+    HOUR,
+    MS,
+    code_of,
+    fetch,
+    is_in,
+    sign_in,
+    sign_in_through,
+)
+from tests.factories import make_identity, make_provider, make_user
+from tests.journeys.clock import Clock
+from tests.twofactor.people import enrol_app
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.proves("S38")]
+
+
+@pytest.fixture
+def provider(northwind: Account, ada: User, clock: Clock) -> Provider:
+    """Northwind's, through which Ada came last."""
+    found = make_provider(northwind, now=clock.now)
+    make_identity(found, ada, now=clock.now)
+    User.objects.filter(pk=ada.pk).update(last_provider=found)
+    ada.refresh_from_db()
+    return found
+
+
+@pytest.fixture
+def policy(northwind: Account, owner: User, clock: Clock) -> Policy:
+    return policies.switch_on(account=northwind, actor=owner, now=clock.now)
+
+
+def support() -> User:
+    return make_user(is_staff=True)
+
+
+def switch_off(provider: Provider, *, at: datetime) -> None:
+    providers.switch_off(provider=provider, actor=support(), reason="asked by the owner", now=at)
+
+
+def due_at(person: User) -> datetime | None:
+    return facts_of(User.objects.get(pk=person.pk)).due_at
+
+
+def told(kind: str) -> list[str]:
+    return sorted(Notice.objects.filter(kind=kind).values_list("recipient", flat=True))
+
+
+def test_who_was_exempt_gets_a_day_from_then_on(
+    policy: Policy, provider: Provider, ada: User, owner: User, clock: Clock
+) -> None:
+    client = sign_in_through(ada, provider)
+    clock.forward(days=3)
+    assert is_in(client)
+    switch_off(provider, at=clock.now)
+    deadline = clock.now + DAY
+    assert due_at(ada) == deadline
+    assert [found.due_at for found in policies_of(ada)] == [deadline]
+    assert due_at(owner) == policy.deadline
+    assert is_in(client)
+    assert client.get("/settings/").context["banner"].until == deadline
+    clock.set(deadline - MS)
+    assert is_in(client)
+    by_password = sign_in(ada)
+    assert is_in(by_password)
+    clock.set(deadline)
+    for browser in (client, by_password):
+        assert code_of(fetch(browser)) == "signed_out_deadline"
+
+
+@pytest.mark.parametrize(
+    "who",
+    ["enrolled", "came by password", "unknown to it", "deactivated", "staff"],
+)
+def test_nobody_else_gets_a_later_deadline(
+    who: str, policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    if who == "enrolled":
+        enrol_app(ada, now=clock.now)
+    changes: dict[str, dict[str, Any]] = {
+        "came by password": {"last_provider": None},
+        "deactivated": {"is_active": False},
+        "staff": {"is_staff": True},
+    }
+    if who in changes:
+        User.objects.filter(pk=ada.pk).update(**changes[who])
+    if who == "unknown to it":
+        Identity.objects.all().delete()
+    switch_off(provider, at=clock.now + HOUR)
+    assert not Extension.objects.exists()
+    assert due_at(ada) == policy.deadline
+
+
+def test_who_has_no_password_was_exempt_whatever_came_last(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    ada.set_unusable_password()
+    ada.last_provider = None
+    ada.save()
+    switch_off(provider, at=clock.now + HOUR)
+    assert [found.user for found in Extension.objects.all()] == [ada]
+
+
+def test_without_a_requirement_nothing_is_extended(
+    provider: Provider, ada: User, clock: Clock
+) -> None:
+    switch_off(provider, at=clock.now)
+    assert not Extension.objects.exists()
+
+
+def test_a_deadline_is_extended_once_a_period(
+    policy: Policy, northwind: Account, provider: Provider, ada: User, clock: Clock
+) -> None:
+    switch_off(provider, at=clock.now + HOUR)
+    first = due_at(ada)
+    again = make_provider(northwind, now=clock.now + 2 * HOUR)
+    make_identity(again, ada, now=clock.now + 2 * HOUR)
+    User.objects.filter(pk=ada.pk).update(last_provider=again)
+    switch_off(again, at=clock.now + 3 * HOUR)
+    assert due_at(ada) == first == clock.now + HOUR + DAY
+    policies.switch_off(account=northwind, actor=None, now=clock.now + 4 * HOUR)
+    new = policies.switch_on(account=northwind, actor=None, now=clock.now + 5 * HOUR)
+    assert due_at(ada) == new.deadline
+
+
+def test_leaving_and_joining_again_forfeits_it(
+    policy: Policy, northwind: Account, provider: Provider, ada: User, owner: User, clock: Clock
+) -> None:
+    switch_off(provider, at=clock.now + HOUR)
+    membership = Membership.objects.get(user=ada, account=northwind)
+    memberships.remove(membership=membership, actor=owner, now=clock.now + 2 * HOUR)
+    assert due_at(ada) is None
+    at = clock.now + 3 * HOUR
+    Membership.objects.create(account=northwind, user=ada, joined_at=at)
+    assert due_at(ada) == at
+
+
+def test_who_joined_late_through_sso_gets_the_same_day(
+    policy: Policy, northwind: Account, provider: Provider, ada: User, clock: Clock
+) -> None:
+    late = make_user()
+    joined_at = clock.now + HOUR
+    Membership.objects.create(account=northwind, user=late, joined_at=joined_at)
+    make_identity(provider, late, now=joined_at)
+    User.objects.filter(pk=late.pk).update(last_provider=provider)
+    assert due_at(late) == joined_at
+    switch_off(provider, at=joined_at + HOUR)
+    assert due_at(late) == joined_at + HOUR + DAY
+
+
+def test_an_earlier_one_counts_for_nothing(policy: Policy, ada: User, clock: Clock) -> None:
+    sooner = Extension(policy=policy, user=ada, deadline=clock.now + HOUR, given_at=clock.now)
+    sooner.save()
+    assert due_at(ada) == policy.deadline
+    Extension.objects.update(deadline=policy.deadline + MS)
+    assert due_at(ada) == policy.deadline + MS
+
+
+def test_another_issuer_is_another_provider(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    """Support's replacing switches the old one off: the new one has to know people first."""
+    client = sign_in_through(ada, provider)
+    clock.set(policy.deadline + DAY)
+    assert is_in(client)
+    switch_off(provider, at=clock.now)
+    make_provider(provider.account, now=clock.now)
+    assert is_in(client)
+    clock.forward(hours=24)
+    assert not is_in(client)
+
+
+def test_a_provider_that_is_deleted_was_switched_off(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    clock.forward(hours=1)
+    provider.delete()
+    assert due_at(ada) == clock.now + DAY
+
+
+def test_an_account_is_deleted_with_its_provider(
+    policy: Policy, northwind: Account, provider: Provider, clock: Clock
+) -> None:
+    northwind.delete()
+    assert not Provider.objects.exists()
+    assert not Extension.objects.exists()
+
+
+def test_cutting_off_gives_no_time(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    client = sign_in_through(ada, provider)
+    clock.forward(hours=1)
+    providers.cut_off(provider=provider, actor=support(), reason="keys stolen", now=clock.now)
+    assert not Extension.objects.exists()
+    assert due_at(ada) == policy.deadline
+    assert not is_in(client)
+    extensions.tell(now=clock.now)
+    assert told("provider_off") == []
+
+
+def test_switched_off_and_then_cut_off_ends_the_sessions_that_were_left(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    client = sign_in_through(ada, provider)
+    switch_off(provider, at=clock.now)
+    assert is_in(client)
+    providers.cut_off(provider=provider, actor=support(), reason="keys stolen", now=clock.now)
+    assert not is_in(client)
+
+
+def test_the_people_concerned_are_mailed_once(
+    policy: Policy, provider: Provider, ada: User, owner: User, clock: Clock
+) -> None:
+    clock.forward(hours=1)
+    switch_off(provider, at=clock.now)
+    for _ in range(2):
+        extensions.tell(now=clock.now)
+    assert told("provider_off") == [ada.email]
+    notice = Notice.objects.get(kind="provider_off")
+    assert notice.context["deadline"] == (clock.now + DAY).isoformat()
+    assert Extension.objects.get().told_at == clock.now
+
+
+def test_they_are_reminded_before_it_and_swept_at_it(
+    policy: Policy, provider: Provider, ada: User, owner: User, clock: Clock
+) -> None:
+    enrol_app(owner, now=clock.now)
+    client = sign_in_through(ada, provider)
+    clock.set(policy.deadline)
+    logouts.end_overdue_sessions(now=clock.now)
+    assert told("signed_out") == []
+    switch_off(provider, at=clock.now)
+    deadline = clock.now + DAY
+    for kind, before in {"reminder_12h": 12 * HOUR, "reminder_1h": HOUR}.items():
+        extensions.remind(now=deadline - before - MS)
+        assert told(kind) == []
+        extensions.remind(now=deadline - before)
+        extensions.remind(now=deadline - before + MS)
+        assert told(kind) == [ada.email]
+        found = Notice.objects.get(kind=kind)
+        assert found.context["deadline"] == deadline.isoformat()
+        assert found.drop_at == deadline - before + notices.LATE
+    logouts.end_overdue_sessions(now=deadline - MS)
+    assert told("signed_out") == []
+    for _ in range(2):
+        logouts.end_overdue_sessions(now=deadline)
+    assert told("signed_out") == [ada.email]
+    assert Extension.objects.get().swept_at == deadline
+    clock.set(deadline)
+    policies.switch_off(account=policy.account, actor=None, now=deadline)
+    assert not is_in(client)
+    assert not standing_for(User.objects.get(pk=ada.pk)).deadlines
+
+
+def test_what_was_swept_before_it_was_off_ended_no_session_of_sso(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    """In two browsers: the one by password is over at the deadline, the other at the later one."""
+    by_password = sign_in(ada)
+    by_sso = sign_in_through(ada, provider)
+    clock.set(policy.deadline)
+    logouts.end_overdue_sessions(now=clock.now)
+    switch_off(provider, at=clock.now)
+    assert is_in(by_sso)
+    assert not is_in(by_password)
+    clock.set(clock.now + DAY)
+    assert not is_in(by_sso)
+    logouts.end_overdue_sessions(now=clock.now)
+    policies.switch_off(account=policy.account, actor=None, now=clock.now)
+    assert not is_in(by_sso)
+    assert told("signed_out") == [ada.email]
+
+
+def test_extensions_of_a_period_that_ended_are_looked_at_no_more(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    sign_in_through(ada, provider)
+    clock.forward(hours=1)
+    switch_off(provider, at=clock.now)
+    policies.switch_off(account=policy.account, actor=None, now=clock.now)
+    later = clock.now + 2 * DAY
+    logouts.end_overdue_sessions(now=later)
+    assert told("signed_out") == []
+    assert Extension.objects.get().swept_at == later
+
+
+def test_it_takes_the_same_few_queries_for_any_number_of_people(
+    policy: Policy, northwind: Account, provider: Provider, clock: Clock
+) -> None:
+    made = User.objects.bulk_create(
+        User(email=f"many{number}@northwind.example", password="!", last_provider=provider)
+        for number in range(400)
+    )
+    Membership.objects.bulk_create(
+        Membership(account=northwind, user=each, joined_at=policy.starts_at) for each in made
+    )
+    Identity.objects.bulk_create(
+        Identity(
+            provider=provider,
+            user=each,
+            subject=each.email,
+            created_at=clock.now,
+            last_at=clock.now,
+        )
+        for each in made
+    )
+    with CaptureQueriesContext(connection) as captured:
+        extensions.keep_sessions(provider)
+        Provider.objects.filter(pk=provider.pk).update(off_at=clock.now)
+        extensions.give(provider, now=clock.now + MS)
+    assert Extension.objects.count() == 401
+    assert len(captured) < 12, [query["sql"][:80] for query in captured]
+    assert Identity.objects.filter(stamp_at_end=made[0].stamp).count() == 1
