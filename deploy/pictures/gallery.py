@@ -33,7 +33,7 @@ SECTIONS = {
         "member",
         "pass",
     ),
-    "Owners and support": ("admin", "desk", "person", "people", "accounts"),
+    "Owners and support": ("admin", "desk", "person", "people", "accounts", "provider"),
     "Refusals and faults": ("throttled", "fault", "not-me", "email"),
     "Parts, mails and texts": ("styleguide", "outbox"),
 }
@@ -55,6 +55,7 @@ class Album:
     def look(self, page: Page, name: str) -> None:
         if name in self.titles:
             return
+        page.wait_for_load_state()
         self.titles[name] = page.title().partition(" · ")[0].strip()
         phone = [taken(page, PHONE, scheme) for scheme in ("light", "dark")]
         desk = [taken(page, DESK, scheme) for scheme in ("light", "dark")]

@@ -52,6 +52,7 @@ class Eyes:
         if name in self.seen:
             return
         self.seen.add(name)
+        page.wait_for_load_state()
         found = [*page.evaluate(UNTOLD), *self._weigh(page)]
         page.evaluate(self.axe)
         for width, scheme in LOOKS:

@@ -311,8 +311,8 @@ def let_something_wait(tour: Tour, *, email: str, asked_by: str) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     tour.change(
         "INSERT INTO enforcement_approval (user_id, what, asked_by_id, reason, ticket,"
-        " asked_at, until, closed_as) SELECT u.id, 'pass', s.id, 'Called back on the known"
-        " number.', 'T-1024', ?, ?, '' FROM accounts_user u, accounts_user s"
+        " address, asked_at, until, closed_as) SELECT u.id, 'pass', s.id, 'Called back on the known"
+        " number.', 'T-1024', '', ?, ?, '' FROM accounts_user u, accounts_user s"
         " WHERE u.email = ? AND s.email = ?",
         str(now),
         str(now + timedelta(hours=1)),
