@@ -97,7 +97,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person: one sign-in, one email address, any number of accounts."""
 
     email = models.EmailField(_("email address"), unique=True)
-    name = models.CharField(max_length=200, blank=True)
+    name = models.CharField(_("name"), max_length=200, blank=True)
     language = models.CharField(max_length=10, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
     is_active = models.BooleanField(_("can sign in"), default=True)
@@ -204,9 +204,9 @@ class Role(models.TextChoices):
 
 
 class Account(models.Model):
-    name = models.CharField(max_length=200)
-    slug = models.SlugField(unique=True, max_length=60)
-    plan = models.CharField(max_length=12, choices=Plan, default=Plan.FREE)
+    name = models.CharField(_("name"), max_length=200)
+    slug = models.SlugField(_("short name"), unique=True, max_length=60)
+    plan = models.CharField(_("plan"), max_length=12, choices=Plan, default=Plan.FREE)
     email_domains = models.JSONField(
         default=list, blank=True, help_text="Domains of the account's work addresses, as a list."
     )

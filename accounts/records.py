@@ -73,7 +73,9 @@ class Notice(models.Model):
 
     State = NoticeState
 
-    recipient = models.CharField(max_length=254, help_text=_("The address it goes to."))
+    recipient = models.CharField(
+        _("recipient"), max_length=254, help_text=_("The address it goes to.")
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="notices"
     )
@@ -82,13 +84,15 @@ class Notice(models.Model):
     occasion = models.CharField(max_length=120)
     context = models.JSONField(default=dict, help_text="Values for the text; never a secret.")
     nonce = models.CharField(max_length=32, default="")
-    state = models.CharField(max_length=8, choices=NoticeState, default=NoticeState.OWED)
-    created_at = models.DateTimeField()
+    state = models.CharField(
+        _("state"), max_length=8, choices=NoticeState, default=NoticeState.OWED
+    )
+    created_at = models.DateTimeField(_("owed since"))
     due_at = models.DateTimeField(help_text="Not tried before; moved on by each failure.")
     drop_at = models.DateTimeField(null=True, help_text="Dropped when not sent by then.")
-    tries = models.PositiveSmallIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     sent_at = models.DateTimeField(null=True)
-    error = models.CharField(max_length=200, default="")
+    error = models.CharField(_("error"), max_length=200, default="")
     objected_at = models.DateTimeField(
         null=True, help_text="When its recipient said that it wasn't them."
     )
@@ -129,7 +133,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 class AuditEvent(models.Model):
     """One security event, written with its change. Rows are never changed."""
 
-    number = models.BigAutoField(primary_key=True)
+    number = models.BigAutoField(_("number"), primary_key=True)
     at = models.DateTimeField()
     event = models.CharField(max_length=40)
     actor_id = models.BigIntegerField(null=True)
@@ -139,8 +143,8 @@ class AuditEvent(models.Model):
     account_id = models.BigIntegerField(null=True)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
-    address = models.CharField(max_length=45, default="")
-    request_id = models.CharField(max_length=40, default="")
+    address = models.CharField(_("internet address"), max_length=45, default="")
+    request_id = models.CharField(_("request"), max_length=40, default="")
     proof = models.CharField(  # noqa: DJ001 - unique, and older rows have none
         max_length=120,
         null=True,
