@@ -59,8 +59,6 @@ def verified(xml: bytes, *, us: Parties, certificates: str) -> Verified:
         raise Failed(Step.ANSWER, "malformed", "The answer is no XML.") from error
     except OneLogin_Saml2_Error as error:
         raise Failed(Step.ANSWER, "encrypted", "The assertion is encrypted.") from error
-    if response.document.get("Destination", us.callback) != us.callback:
-        raise Failed(Step.CLAIMS, "destination", f"The answer was not sent to {us.callback}.")
     assertion = _only_assertion(response.document)
     for holder in _signed(response.document, assertion):
         _check_by(keys, response.document, SIGNATURE_OF[holder.tag])
@@ -70,8 +68,10 @@ def verified(xml: bytes, *, us: Parties, certificates: str) -> Verified:
 def agree(answer: Verified, us: Parties) -> None:
     """Let the toolkit look at all of it as well: schema, times, receiver, signatures.
 
-    :raises Failed: for what it does not like.
+    :raises Failed: for what it does not like, and for an address that only begins like ours.
     """
+    if answer.response.document.get("Destination", us.callback) != us.callback:
+        raise Failed(Step.CLAIMS, "destination", f"The answer was not sent to {us.callback}.")
     try:
         answer.response.is_valid(_request_data(us), raise_exceptions=True)
     except (OneLogin_Saml2_ValidationError, OneLogin_Saml2_Error) as error:

@@ -37,8 +37,13 @@ ISSUER = "{urn:oasis:names:tc:SAML:2.0:assertion}Issuer"
 
 def answer(url: str, keys: Keys, *, issuer: str, subject: str, email: str) -> str:
     """Return what ``url`` is answered with, as it stands in the field SAMLResponse."""
-    request = question(url)
-    now = datetime.now(UTC)
+    root = etree.fromstring(unsigned(url, issuer=issuer, subject=subject, email=email))
+    sign(root, keys, Signing())
+    return encoded(etree.tostring(root, encoding="unicode"))
+
+
+def unsigned(url: str, *, issuer: str, subject: str, email: str) -> str:
+    request, now = question(url), datetime.now(UTC)
     xml = ANSWER.format(
         now=written(now),
         end=written(now + timedelta(minutes=5)),
@@ -49,9 +54,7 @@ def answer(url: str, keys: Keys, *, issuer: str, subject: str, email: str) -> st
         subject=subject,
         email=email,
     )
-    root = etree.fromstring(xml.strip())
-    sign(root, keys, Signing())
-    return encoded(etree.tostring(root, encoding="unicode"))
+    return xml.strip()
 
 
 def encoded(xml: str) -> str:
