@@ -84,6 +84,24 @@ def test_a_text_is_said_in_one_way_wherever_it_stands(language: str) -> None:
     assert {text: ways for text, ways in said.items() if len(ways) > 1} == {}
 
 
+# In a text message it would be a letter that halves the room there is.
+WITHOUT_NO_BREAK_SPACE = {"%(site)s: your code is %(code)s"}
+PLAIN_SPACE = re.compile(r" [:;?!»](?!\w)|« ")
+
+
+@pytest.mark.parametrize("folder", messages.FOLDERS)
+def test_french_marks_stay_with_their_word(folder: str) -> None:
+    """A line must not begin with a mark: the space before it is one that does not break."""
+    broken = [
+        given
+        for each in told(folder, "fr")
+        if each.id not in WITHOUT_NO_BREAK_SPACE
+        for given in texts(each.string)
+        if PLAIN_SPACE.search(given)
+    ]
+    assert broken == []
+
+
 MINUTES = {
     "en": ["0 minutes", "1 minute", "2 minutes"],
     "de": ["0 Minuten", "1 Minute", "2 Minuten"],
