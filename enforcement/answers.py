@@ -3,12 +3,13 @@
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import signin
-from accounts.models import EndReason
+from accounts.models import EndReason, Provider
 
 CODES = {
     EndReason.DEADLINE: "signed_out_deadline",
@@ -62,6 +63,15 @@ def to_sign_in(request: HttpRequest, *, ended: EndReason | None) -> HttpResponse
 def to_reauthentication(request: HttpRequest) -> HttpResponse:
     code, detail = REAUTHENTICATION
     return refuse(request, reverse("reauthenticate"), code=code, detail=detail)
+
+
+def to_provider(request: HttpRequest, provider: Provider) -> HttpResponse:
+    """Refuse what opens only to sessions that passed ``provider``; the session lives on."""
+    path, next_url = reverse("sso_start", args=[provider.slug]), next_of(request)
+    if is_page(request):
+        context = {"provider": provider, "url": f"{path}?{urlencode({'next': next_url})}"}
+        return render(request, "accounts/sso_required.html", context, status=403)
+    return refuse(request, path, code="sso_required", detail=_("Come in through single sign-on."))
 
 
 def refuse(request: HttpRequest, path: str, *, code: str, detail: str | Promise) -> HttpResponse:

@@ -19,7 +19,8 @@ from django.utils.functional import SimpleLazyObject
 from accounts import browsers, purposes
 from accounts.models import User
 from accounts.purposes import Purpose
-from enforcement import gate, reader, visitor
+from accounts.reach import ComeByProvider
+from enforcement import answers, gate, reader, visitor
 
 
 class GateMiddleware(AuthenticationMiddleware):
@@ -50,6 +51,12 @@ class GateMiddleware(AuthenticationMiddleware):
         return gate.answer(
             request, purpose=purpose, fresh=purposes.freshness_of(view), now=timezone.now()
         )
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """An account may want its people to come by its provider: then there is the way to it."""
+        if isinstance(exception, ComeByProvider):
+            return answers.to_provider(request, exception.provider)
+        return None
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
