@@ -48,8 +48,13 @@ def _spoken_with_a_vowel(unit: int) -> str:
 
 @register.simple_tag
 def time_left(until: datetime, now: datetime) -> str:
-    """Return about how long it is ``until`` then: hours to the nearest, minutes not too many."""
+    """Return about how long it is ``until`` then: hours to the nearest, minutes not too many.
+
+    Of an instant that is past, nothing: a mail may have waited for its server.
+    """
     left = until - now
+    if left <= timedelta():
+        return ""
     if left >= TOLD_IN_MINUTES:
         return in_full(timedelta(hours=round(left / timedelta(hours=1))))
     return in_full(timedelta(minutes=max(left // timedelta(minutes=1), 1)))

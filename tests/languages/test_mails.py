@@ -313,6 +313,14 @@ ACTED = {
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_late_mail_tells_of_no_time_that_is_left(language: str) -> None:
+    (kind,) = [each for each in KINDS if each.name == "requirement_must_act"]
+    subject = told(kind, language, deadline=NOW.isoformat()).subject
+    assert "Northwind Films" in subject
+    assert not re.search(r"\d", subject)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_who_acted_is_told_in_the_readers_language(language: str) -> None:
     """Also by a page, which tells the same words."""
     with translation.override(language):
