@@ -23,6 +23,7 @@ def runs(size: int) -> dict[str, Callable[[], str]]:
         races,
         single_use,
         suites,
+        switching,
     )
 
     def told(found: dict[str, Any]) -> str:
@@ -60,6 +61,7 @@ def runs(size: int) -> dict[str, Callable[[], str]]:
         "office": lambda: suites.office(size),
         "assertions": lambda: assertions.tampered(size),
         "odd_values": lambda: suites.odd_values(size),
+        "clicks": lambda: switching.clicks(size),
         "outage": lambda: outage.workers_dead_across_a_deadline(size),
         "scan": lambda: told(crowds.deadline_scan(periods=size, due=max(1, size // 1000))),
         "forced_logout": lambda: told(crowds.forced_logout(people=size, sessions=size * 10)),

@@ -202,6 +202,16 @@ RUNS = (
         full=20,
     ),
     Run(
+        name="clicks",
+        title="A switch for 10,000 members",
+        what=(
+            "By the owner's page, clicked twice, with no broker to be reached; beside one for three"
+            " members.\nAs many statements, a reply at once, one period, and one mail each later."
+        ),
+        database="postgres",
+        full=10_000,
+    ),
+    Run(
         name="scan",
         title="Due deadlines among a million periods",
         what="1,000 due, one in twenty ahead, the rest swept. The sweep's own query.",

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import people
-from bench.proof import assertions, guessing, outage, paper, previews, races
+from bench.proof import assertions, guessing, outage, paper, previews, races, switching
 from twofactor import backup_codes
 
 
@@ -51,6 +51,12 @@ def test_whoever_sets_up_while_the_overdue_are_signed_out_stays_in() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_nobody_gets_past_a_deadline_while_all_workers_are_dead() -> None:
     outage.workers_dead_across_a_deadline(9)
+
+
+@pytest.mark.proves("B28")
+@pytest.mark.django_db(transaction=True)
+def test_a_click_costs_the_same_for_many_members() -> None:
+    switching.clicks(200)
 
 
 @pytest.mark.both_databases
