@@ -33,10 +33,12 @@ __all__ = ["Failed", "Secrets", "Step", "authorization_url", "claims_of"]
 SCOPES = "openid email profile"
 LEEWAY = 60  # seconds that two clocks may differ
 LONGEST_SUBJECT = 255
+MOST_WORDS, LONGEST_WORD = 20, 100  # of how the provider asked its person
 # The standard's claim; and that of Entra ID, which knows no other: the tenant owns the domain.
 VERIFIED = ("email_verified", "xms_edov")
 MALFORMED = (
     JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+    OSError,
 )  # fmt: skip
 
 
@@ -195,8 +197,10 @@ def check_id_token(
     except MALFORMED as error:
         claim = str(getattr(error, "claim", "") or "claims")
         raise Failed(Step.CLAIMS, claim[:40], f"The ID token's {claim} is wrong.") from error
-    if len(claims["sub"]) > LONGEST_SUBJECT:
-        raise Failed(Step.CLAIMS, "sub", "The ID token's sub is too long.")
+    subject = claims["sub"]
+    if len(subject) > LONGEST_SUBJECT or not (subject.isascii() and subject.isprintable()):
+        text = f"The ID token's sub is no text of {LONGEST_SUBJECT} ASCII characters at most."
+        raise Failed(Step.CLAIMS, "sub", text)
     note(Step.CLAIMS, ", ".join(options))
     return dict(claims)
 
@@ -247,8 +251,8 @@ def read_claims(vouched: dict[str, Any], told: dict[str, Any]) -> Claims:
         email_verified=is_verified(told),
         name=_text(told.get("name")),
         auth_time=asked_at,
-        amr=tuple(map(_text, amr)) if isinstance(amr, list) else (),
-        acr=_text(vouched.get("acr")),
+        amr=tuple(map(_word, amr[:MOST_WORDS])) if isinstance(amr, list) else (),
+        acr=_word(vouched.get("acr")),
     )
 
 
@@ -259,3 +263,8 @@ def is_verified(told: dict[str, Any]) -> bool:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _word(value: Any) -> str:
+    """Return what may stand in the audit: a database takes no NUL, and nobody reads a novel."""
+    return "".join(letter for letter in _text(value) if letter.isprintable())[:LONGEST_WORD]

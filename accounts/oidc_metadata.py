@@ -14,7 +14,7 @@ from requests import Session
 from requests.exceptions import RequestException
 
 from accounts.models import Provider
-from accounts.outgoing import GuardedAdapter, Unreachable
+from accounts.outgoing import GuardedAdapter, Unreachable, check_address
 from accounts.sso_steps import Failed, Step
 
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -84,8 +84,9 @@ def _read(provider: Provider, document: dict[str, Any]) -> Metadata:
         found = str(document.get("issuer"))[:200]
         raise Failed(Step.ISSUER, "issuer", f"The provider calls itself {found}.")
     for name in NEEDED:
-        if not isinstance(document.get(name), str):
-            raise Failed(Step.DISCOVERY, "metadata", f"The provider publishes no {name}.")
+        _check_endpoint(name, document.get(name))
+    if document.get("userinfo_endpoint"):
+        _check_endpoint("userinfo_endpoint", document["userinfo_endpoint"])
     offered = _texts(document.get("id_token_signing_alg_values_supported")) or ("RS256",)
     algorithms = tuple(name for name in ALGORITHMS if name in offered)
     if not algorithms:
@@ -101,6 +102,17 @@ def _read(provider: Provider, document: dict[str, Any]) -> Metadata:
         auth_methods=_texts(methods) or ("client_secret_basic",),
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
     )
+
+
+def _check_endpoint(name: str, value: Any) -> None:
+    """Refuse what a browser or we could not be sent to before anybody is."""
+    if not isinstance(value, str):
+        raise Failed(Step.DISCOVERY, "metadata", f"The provider publishes no {name}.")
+    try:
+        check_address(value)
+    except Unreachable as error:
+        text = f"The provider's {name} can't be used. {error}"
+        raise Failed(Step.DISCOVERY, "metadata", text) from None
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def fetch(method: str, url: str, *, headers: dict[str, str], body: bytes | None 
     :raises Unreachable: before anything is sent where the address may not be asked, and when the
         answer is a redirect, too long, too late, or none.
     """
-    parts = _checked(url)
+    parts = check_address(url)
     port = parts.port or PORTS[parts.scheme]
     addresses = _resolved(parts.hostname or "", port)
     connection = _Connection(parts, port, addresses)
@@ -76,7 +76,11 @@ def fetch(method: str, url: str, *, headers: dict[str, str], body: bytes | None 
         return _ask(connection, method, parts, headers=headers, body=body)
 
 
-def _checked(url: str) -> SplitResult:
+def check_address(url: str) -> SplitResult:
+    """Return the parts of an address that may be asked, as far as its text tells.
+
+    :raises Unreachable: for any other.
+    """
     try:
         parts = urlsplit(url)
         is_usable = bool(parts.hostname) and parts.port != 0 and not parts.username

@@ -31,6 +31,7 @@ from accounts.sso_steps import Failed, Step
 from accounts.throttle import Bucket, TooMany
 
 View = Callable[..., HttpResponse]
+FORBIDDEN = 403
 
 
 def provider_of(slug: str) -> Provider:
@@ -144,20 +145,24 @@ def told(provider: Provider, error: Failed) -> Refused:
 
 
 def counted(bucket: Callable[[str], Bucket]) -> Callable[[View], View]:
-    """Let an address be refused so often, and no oftener: each refusal keeps its place."""
+    """Let an address be refused so often in five minutes, and no oftener.
+
+    Nothing is held meanwhile, as for a password: an answer can't be guessed, and a provider that is
+    slow must not keep an office waiting in line.
+    """
 
     def mark(view: View) -> View:
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            now = timezone.now()
+            place, now = bucket(address_of(request)), timezone.now()
             try:
-                with throttle.place(bucket(address_of(request)), now=now) as place:
-                    response = view(request, *args, **kwargs)
-                    if response.status_code == 403:
-                        place.keep()
-                    return response
+                throttle.check(place, now=now)
             except TooMany as error:
                 return limited(request, error, now=now)
+            response = view(request, *args, **kwargs)
+            if response.status_code == FORBIDDEN:
+                throttle.note_failure(place, now=now)
+            return response
 
         return answer
 

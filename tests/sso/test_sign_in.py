@@ -50,6 +50,16 @@ def test_how_the_provider_asked_its_person_is_written_down(northwind: House) -> 
     assert (told["amr"], told["acr"]) == (["pwd", "hwk", ""], "phr")
 
 
+@pytest.mark.both_databases
+def test_words_that_no_database_takes_are_left_out(northwind: House) -> None:
+    known_ada(northwind)
+    northwind.idp.person |= {"amr": ["p\0wd", "\ud800"] + ["x" * 200] * 50, "acr": "\0"}
+    northwind.idp.person |= {"name": "Ada\0\ud800"}
+    northwind.come_back()
+    told = AuditEvent.objects.get(event=Event.SIGNED_IN).after or {}
+    assert (told["amr"][:2], len(told["amr"]), told["acr"]) == (["pwd", ""], 20, "")
+
+
 @pytest.mark.proves("S38", "B89")
 def test_the_next_sign_in_by_password_is_none_by_the_provider(northwind: House) -> None:
     ada = known_ada(northwind)

@@ -157,9 +157,18 @@ ODD_DOCUMENTS: dict[str, dict[str, Any]] = {
     "the issuer with a slash": {"issuer": "http://127.0.0.1/"},
     "no token endpoint": {"token_endpoint": None},
     "endpoints as lists": {"token_endpoint": ["https://a.example/"]},
+    "a sign-in page that is a script": {"authorization_endpoint": "javascript:alert(1)"},
+    "a sign-in page without a host": {"authorization_endpoint": "https:///authorize"},
+    "a sign-in page with a line break": {"authorization_endpoint": "https://a.example/\r\nX: y"},
+    "a userinfo on a disk": {"userinfo_endpoint": "file:///etc/passwd"},
     "no keys": {"jwks_uri": None},
     "symmetric signatures alone": {"id_token_signing_alg_values_supported": ["HS256", "none"]},
 }
+
+
+def test_a_document_that_is_nested_without_end_is_refused(northwind: House) -> None:
+    northwind.idp.raw = b'{"issuer": ' + b"[" * 50_000
+    check_refused(northwind.client.get(northwind.start_url), northwind.client, code="discovery")
 
 
 @pytest.mark.parametrize("document", ODD_DOCUMENTS.values(), ids=ODD_DOCUMENTS)
