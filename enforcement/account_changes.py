@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, locks, provider_checks, providers
 from accounts.audit import Event
 from accounts.models import Account, Plan, User
 from enforcement import policies
@@ -34,12 +34,22 @@ def check_plan(account: Account, plan: str) -> None:
         raise PlanNeeded
 
 
+def check_domains(account: Account, domains: list[str]) -> None:
+    """Check what a live provider speaks for; an account without one may name any domains.
+
+    :raises accounts.provider_checks.NotValid: saying why not.
+    """
+    if providers.live_of(account) is not None:
+        provider_checks.check_domains(account, domains)
+
+
 @transaction.atomic
 def change(*, account: Account, actor: User, now: datetime) -> None:
     """Store the fields of ``account`` that differ from the stored ones.
 
     :raises PlanNeeded: while the requirement is on. Switching takes the same lock, so neither
         can slip past the other.
+    :raises accounts.provider_checks.NotValid: for domains that its provider can't speak for.
     """
     stored = Account.objects.select_for_update().get(pk=account.pk)
     changed = [name for name in FIELDS if getattr(stored, name) != getattr(account, name)]
@@ -47,6 +57,9 @@ def change(*, account: Account, actor: User, now: datetime) -> None:
         return
     if "plan" in changed:
         check_plan(stored, account.plan)
+    if "email_domains" in changed:
+        locks.hold("email domains")
+        check_domains(stored, account.email_domains)
     account.save(update_fields=changed)
     audit.record(
         Event.ACCOUNT_CHANGED,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.forms import EmailField, NameField, WordsField
 from accounts.models import Account, User
+from accounts.provider_checks import NotValid
 from enforcement import account_changes
 from enforcement.models import Pass, Policy
 
@@ -74,6 +75,14 @@ class AccountForm(OwnersAccountForm):
         except account_changes.PlanNeeded as error:
             raise forms.ValidationError(str(error), code="plan_needed") from None
         return plan
+
+    def clean_email_domains(self) -> list[str]:
+        domains: list[str] = self.cleaned_data["email_domains"]
+        try:
+            account_changes.check_domains(self.instance, domains)
+        except NotValid as error:
+            raise forms.ValidationError(str(error), code="not_valid") from None
+        return domains
 
 
 def reason_field(*, required: bool = True, help_text: Any = "") -> WordsField:

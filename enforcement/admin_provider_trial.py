@@ -21,20 +21,20 @@ from enforcement import admin_proof
 
 TEMPLATE = "enforcement/admin/provider_test.html"
 OIDC_TITLES: dict[str, str | Promise] = {
-    Step.DISCOVERY: _("The discovery document is there"),
-    Step.ISSUER: _("The provider calls itself what was entered"),
-    Step.ANSWER: _("It sent the browser back with an answer of its own"),
-    Step.CODE: _("It gave tokens for the code"),
-    Step.KEYS: _("Its keys are there"),
-    Step.SIGNATURE: _("One of them signed the ID token"),
-    Step.CLAIMS: _("The ID token is for us, for now and for this test"),
-    Step.USERINFO: _("Address and name are told"),
+    Step.DISCOVERY: _("Discovery document"),
+    Step.ISSUER: _("Issuer, as it was entered"),
+    Step.ANSWER: _("Answer that the browser brings back"),
+    Step.CODE: _("Tokens for the code"),
+    Step.KEYS: _("Keys of the provider"),
+    Step.SIGNATURE: _("Signature of the ID token"),
+    Step.CLAIMS: _("ID token: for us, for now, for this test"),
+    Step.USERINFO: _("Address and name of the person"),
 }
 SAML_TITLES: dict[str, str | Promise] = {
-    Step.SETUP: _("There is an address to send the browser to, and what reads the answer"),
-    Step.ANSWER: _("It sent the browser back with an answer that can be read"),
-    Step.SIGNATURE: _("One of the certificates signed the assertion"),
-    Step.CLAIMS: _("The assertion is for us, for now and for this test"),
+    Step.SETUP: _("Address to send the browser to"),
+    Step.ANSWER: _("Answer that the browser brings back"),
+    Step.SIGNATURE: _("Signature of the assertion"),
+    Step.CLAIMS: _("Assertion: for us, for now, for this test"),
 }
 TITLES = {Protocol.OIDC: OIDC_TITLES, Protocol.SAML: SAML_TITLES}
 # By step, or by step and reason: what to mend where it failed.

@@ -363,6 +363,10 @@ def enter_a_provider(tour: Tour, root: Person) -> None:
     root.follow(tour.account)
     root.page.locator("section[aria-labelledby=sso] a").click()
     desk.prove_if_asked(root)
+    root.follow("SAML 2.0")
+    root.press("Add the provider")
+    root.look(root.page, "provider-add-wrong")
+    root.follow("OpenID Connect")
     root.look(root.page, "provider-add")
     root.fill(
         name="Harbour ID",
@@ -374,9 +378,18 @@ def enter_a_provider(tour: Tour, root: Person) -> None:
     )
     root.press("Add the provider")
     root.see("The provider is added")
+    assert "0123456789abcdef" not in root.page.content()
     root.look(root.page, "provider")
-    root.page.goto(root.page.url.replace("/change/", "/off/"))
-    root.look(root.page, "provider-off")
+    at = root.page.url.partition("change/")[0]
+    for act in ("edit", "secret", "replace", "off", "cut/off", "test"):
+        root.page.goto(f"{at}{act}/")
+        root.look(root.page, f"provider-{act.replace('/', '-')}")
+    root.press("Test the sign-in")
+    root.see("What happened", "failed", "What to mend:", "not reached")
+    root.look(root.page, "provider-tested")
+    root.open("/admin/accounts/provider/")
+    root.see("Harbour ID", "live")
+    root.look(root.page, "providers")
     stranger = tour.someone(tour.email("nobody"))
     stranger.open("/sso/")
     stranger.look(stranger.page, "login-sso")

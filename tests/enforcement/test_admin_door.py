@@ -46,6 +46,7 @@ def test_only_the_models_of_ours_are_registered() -> None:
         "accounts.Account",
         "accounts.AuditEvent",
         "accounts.Notice",
+        "accounts.Provider",
         "accounts.User",
     }
 

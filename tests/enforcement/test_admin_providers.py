@@ -297,6 +297,22 @@ def test_support_comes_from_the_account_to_its_provider(
     assert add in desk.get(account_page(northwind)).content.decode()
 
 
+def test_the_accounts_own_page_takes_no_domains_that_its_provider_can_not_speak_for(
+    desk: Client, provider: Provider, northwind: Account, now: datetime
+) -> None:
+    make_provider(make_account(email_domains=["taken.example"]), now=now)
+    page = account_page(northwind)
+    given = {"name": northwind.name, "plan": northwind.plan}
+    for domains in ("", "gmail.com", "taken.example"):
+        answer = desk.post(page, {**given, "email_domains": domains})
+        assert answer.status_code == 200, domains
+    northwind.refresh_from_db()
+    assert northwind.email_domains == ["northwind.example"]
+    assert desk.post(page, {**given, "email_domains": "nw.example"}).status_code == 302
+    Provider.objects.filter(pk=provider.pk).update(off_at=now)
+    assert desk.post(page, {**given, "email_domains": ""}).status_code == 302
+
+
 # Who may
 
 

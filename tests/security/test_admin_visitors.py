@@ -88,7 +88,12 @@ def member(world: World) -> Client:
 
 
 def account_admin(world: World) -> Client:
-    return sign_in(world.alpha.admin)
+    """One whose own address, which the page of a refusal shows, has none of the words."""
+    person, joined_at = make_user(), world.alpha.account.created_at
+    Membership.objects.create(
+        account=world.alpha.account, user=person, role=Role.ADMIN, joined_at=joined_at
+    )
+    return sign_in(person)
 
 
 def support_no_longer(world: World) -> Client:
