@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, keys, mail, passwords
+from accounts import audit, keys, mail, passwords, signals
 from accounts.audit import Event
 from accounts.models import Membership, Notice, User
 
@@ -36,6 +36,7 @@ def move(*, user: User, membership_id: int, email: str, now: datetime) -> Member
             membership.save(update_fields=["user"])
     except IntegrityError:
         raise NotMovable(_("That address is in this account already.")) from None
+    signals.membership_moved.send(Membership, membership=membership, old=user, new=target)
     _tell(membership, user, target, now=now)
     audit.record(
         Event.MEMBERSHIP_MOVED,

@@ -5,9 +5,12 @@ Sent inside the transaction of the objection, while the person's row is locked.
 
 ``provider_ended``: sender, provider, cut_off, actor, now; an account's provider was switched off,
 or cut off. Sent inside the transaction that ended it, while the account's row is locked.
+
+``membership_moved``: sender, membership, old, new; it belongs to the sign-in ``new`` from now on.
 """
 
 from django.dispatch import Signal
 
 objected = Signal()
 provider_ended = Signal()
+membership_moved = Signal()

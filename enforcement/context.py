@@ -23,7 +23,10 @@ from twofactor import backup_codes
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """What a page says above all else: of the ``window``, of a ``pass`` or of unsaved ``codes``."""
+    """What a page says above all else.
+
+    Of the ``window``, of a ``factor`` that is asked for later, of a ``pass``, of unsaved ``codes``.
+    """
 
     kind: str
     url: str
@@ -109,8 +112,10 @@ def _counting_down(asking: Visitor, obligation: Obligation, *, now: datetime) ->
     names = tuple(found.values_list("account__name", flat=True))
     if obligation.is_ahead and not names:
         return None  # this very request ended what asked for it
+    # Who is set up and came through single sign-on owes a code then, and no set-up.
+    window = "factor" if asking.can_verify else "window"
     return Banner(
-        kind="pass" if obligation.is_on_pass else "window",
+        kind="pass" if obligation.is_on_pass else window,
         url=reverse("setup"),
         until=until,
         accounts=names,

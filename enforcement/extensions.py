@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts import mail
-from accounts.models import Identity, Membership, Notice, Provider, User
+from accounts.models import Account, Identity, Membership, Notice, Provider, User
 from enforcement import exemption, policies
 from enforcement.models import Extension, Policy
 from enforcement.notices import CHUNK, LATE, REMINDERS, context_of, must_act
@@ -62,6 +62,13 @@ def _exempted(provider: Provider, policy: Policy, *, until: datetime) -> QuerySe
     if policy.deadline >= until:
         found = found.filter(joined_at__gt=policy.starts_at)
     return found.order_by("user_id")
+
+
+def move(account: Account, *, old: User, new: User) -> None:
+    """Give ``new`` what ``old`` has here: the membership has moved from one to the other."""
+    given = Extension.objects.filter(policy__account=account)
+    had = list(given.filter(user=new).values_list("policy", flat=True))
+    given.filter(user=old).exclude(policy__in=had).update(user=new)
 
 
 def occasion_of(policy: Policy) -> str:

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import Invitation, Notice, Provider, User
-from accounts.signals import objected, provider_ended
+from accounts.models import Invitation, Membership, Notice, Provider, User
+from accounts.signals import membership_moved, objected, provider_ended
 from accounts.signin import Pending
 from enforcement import extensions, joining, objections, passes
 from enforcement.standing import standing_for
@@ -46,6 +46,14 @@ def extend_before_deletion(sender: Any, *, instance: Provider, origin: Any, **kw
     """A provider that is deleted, and not with its account, was switched off that moment."""
     if instance.is_live and getattr(origin, "model", type(origin)) is Provider:
         extensions.give(instance, now=timezone.now())
+
+
+@receiver(membership_moved)
+def move_deadline(
+    sender: Any, *, membership: Membership, old: User, new: User, **kwargs: Any
+) -> None:
+    """The day of joining moves, and so does the deadline, a later one too."""
+    extensions.move(membership.account, old=old, new=new)
 
 
 @receiver(signed_in)

@@ -158,6 +158,7 @@ def parts(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     banners = [
         Banner("window", "#", now + HOUR, accounts=("Northwind Films",), seconds_left=3600),
+        Banner("factor", "#", now + HOUR, accounts=("Northwind Films",), seconds_left=3600),
         Banner("pass", "#", now + HOUR, seconds_left=3600),
         Banner(kind="codes", url="#"),
     ]

@@ -286,6 +286,17 @@ def test_no_requirement_no_gate_for_whom_no_provider_exempts_any_more(
     assert is_in(client)
 
 
+def test_who_is_set_up_is_told_when_a_code_is_asked_for(
+    provider: Provider, policy: Policy, other: Account, ada: User, clock: Clock
+) -> None:
+    enrol_app(ada, now=clock.now)
+    theirs = policies.switch_on(account=other, actor=None, now=clock.now)
+    page = sign_in_through(ada, provider).get("/settings/", headers=PAGE)
+    shown = page.context["banner"]
+    assert (shown.kind, shown.accounts, shown.until) == ("factor", ("Southwind",), theirs.deadline)
+    assert "will ask you for a code" in page.content.decode()
+
+
 # Half-way in
 
 

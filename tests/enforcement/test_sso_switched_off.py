@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import memberships, providers
+from accounts import memberships, moving, providers
 from accounts.models import Account, Identity, Membership, Notice, Provider, User
 from enforcement import extensions, logouts, notices, policies
 from enforcement.models import Extension, Policy
@@ -147,6 +147,17 @@ def test_leaving_and_joining_again_forfeits_it(
     at = clock.now + 3 * HOUR
     Membership.objects.create(account=northwind, user=ada, joined_at=at)
     assert due_at(ada) == at
+
+
+def test_it_moves_with_the_membership(
+    policy: Policy, northwind: Account, provider: Provider, ada: User, clock: Clock
+) -> None:
+    switch_off(provider, at=clock.now + HOUR)
+    mine = Membership.objects.get(user=ada, account=northwind)
+    work = make_user("ada.lovelace@northwind.example")
+    moving.move(user=ada, membership_id=mine.pk, email=work.email, now=clock.now + 2 * HOUR)
+    assert due_at(ada) is None
+    assert due_at(work) == clock.now + HOUR + DAY
 
 
 def test_who_joined_late_through_sso_gets_the_same_day(
