@@ -17,6 +17,7 @@ from accounts.sso_steps import Failed, Step
 LIFE = timedelta(minutes=5)  # whatever longer one the provider names
 SKEW = timedelta(seconds=60)  # that the provider's clock may be ahead
 LONGEST_SUBJECT = 255
+CONTEXT = "saml:AuthnContext/saml:AuthnContextClassRef"
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims"
 # What the providers call an address: by hand and at Okta and Google; Entra; Keycloak's two.
 ADDRESSES = (
@@ -54,7 +55,9 @@ def _wrong(reason: str, text: str) -> Failed:
 
 
 def _texts(element: Any, path: str) -> list[str]:
-    return [(each.text or "").strip() for each in element.findall(path, PREFIXES)]
+    """Return the texts at ``path``; none of one that holds elements beside its text."""
+    found = element.findall(path, PREFIXES)
+    return ["" if len(each) else (each.text or "").strip() for each in found]
 
 
 def _only(element: Any, path: str) -> Any:
@@ -142,7 +145,7 @@ def claims_of(assertion: Any, provider: Provider) -> Claims:
         email_verified=domain_of(canonical_email(email)) in provider.account.email_domains,
         name=_name(attributes),
         auth_time=_needed_instant(statement, "AuthnInstant"),
-        acr="".join(_texts(statement, "saml:AuthnContext/saml:AuthnContextClassRef")[:1]),
+        acr="".join(_texts(statement, CONTEXT)[:1])[:LONGEST_SUBJECT],
     )
 
 
@@ -173,7 +176,7 @@ def _subject(assertion: Any, attributes: dict[str, list[str]], provider: Provide
     name_id = _only(assertion, "saml:Subject/saml:NameID")
     if name_id.get("Format") != PERSISTENT:
         raise _wrong("subject_format", "The NameID is not a persistent one.")
-    return (name_id.text or "").strip()
+    return _texts(assertion, "saml:Subject/saml:NameID")[0]
 
 
 def _name(attributes: dict[str, list[str]]) -> str:

@@ -150,6 +150,14 @@ def two_addresses(root: Element) -> None:
     second.text = "olivia@northwind.example"
 
 
+def marked_up(root: Element) -> None:
+    """What a reader of the first text alone takes for an address of the account."""
+    statement = place("AttributeStatement")(root)
+    value = next(each for each in statement.iter("{*}AttributeValue") if "@" in str(each.text))
+    value.attrib.clear()  # its type is that of a text alone
+    etree.SubElement(value, "b").tail = ".evil.example"
+
+
 def not_let_in(root: Element) -> None:
     status = root.find("{*}Status/{*}StatusCode")
     status.set("Value", "urn:oasis:names:tc:SAML:2.0:status:Responder")
@@ -239,6 +247,10 @@ FORGERIES = {
     "with an end that is no time": Forgery(
         before=with_value("Conditions", "NotOnOrAfter", "never"), code="claims_incomplete"
     ),
+    "with an end by another clock": Forgery(
+        before=with_value("Conditions", "NotOnOrAfter", "2099-01-01T00:00:00+01:00"),
+        code="answer_invalid",
+    ),
     "from two minutes on": Forgery(
         before=with_value("Conditions", "NotBefore", instant(minutes=2)), code="claims_too_early"
     ),
@@ -260,6 +272,7 @@ FORGERIES = {
     ),
     "not let in": Forgery(before=not_let_in, code="answer_error"),
     "with two addresses": Forgery(before=two_addresses, code="claims_address"),
+    "with markup in its address": Forgery(before=marked_up, code="claims_address"),
     "without an address": Forgery(before=without("AttributeStatement"), code="claims_address"),
     "about nobody": Forgery(before=with_text("Subject/NameID", " "), code="claims_subject"),
     "with a name that may pass on": Forgery(
