@@ -20,7 +20,7 @@ SAID = re.compile(r'\b(?:aria-label|data-label|title|alt|placeholder)="([^"]*)"'
 BUTTON = re.compile(r'<input\b[^>]*type="submit"[^>]*\bvalue="([^"]*)"')
 CLASSES = re.compile(r"{%\s*block (?:body_?class|card)\b.*?{%\s*endblock.*?%}", re.DOTALL)
 LETTERS = re.compile(r"[A-Za-z]{2,}")
-LITERAL = {"UTC"}  # the same in every language
+LITERAL = {"Connect", "OpenID", "SAML", "UTC"}  # the same in every language
 
 
 def pages() -> list[Path]:
@@ -77,6 +77,7 @@ FOR_OPERATORS = {
     "twofactor/checks.py", "twofactor/sealing.py",
 }  # fmt: skip
 TEXTS_FOR_OPERATORS = {
+    "Only sessions that passed X see this.",
     "Texts within 24 hours.",
     "The code was refused: X.",
     "The texts of the X are used up.",
