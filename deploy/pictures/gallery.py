@@ -1,4 +1,5 @@
-"""docs/gallery.md: every page of the product, on a phone and on a desk, in the light and the dark.
+"""docs/gallery.md: every page of the product, on a phone and on a desk, in the light and the dark;
+and docs/story.png, the pages that the README shows.
 
 The tour is the one that the tests walk (tests/browser/tour.py): what is looked at there is here.
 """
@@ -21,6 +22,8 @@ SHRUNK = {PHONE: 0.75, DESK: 0.5}
 TALLEST = 1500  # pixels of a page that are shown
 GAP, FRAME = 12, "#8a94a0"
 QUALITY = 72
+STORY = ("home-in-the-window", "setup", "setup-app", "backup-codes")
+STORY_HEIGHT = 620
 SECTIONS = {
     "Signing in": ("login", "verify", "recovery", "help", "password"),
     "Set-up": ("setup", "backup", "invitation", "device"),
@@ -107,6 +110,16 @@ def sheet(phone: list[Image.Image], desk: list[Image.Image]) -> Image.Image:
     return made
 
 
+def tell_story(folder: Path, *, into: Path) -> None:
+    """Put the pages on a phone that the README shows side by side, from their sheets."""
+    width, height = int(PHONE[0] * SHRUNK[PHONE]), STORY_HEIGHT
+    made = Image.new("RGB", (len(STORY) * (width + GAP) + GAP, height + 2 * GAP), FRAME)
+    for place, name in enumerate(STORY):
+        page = Image.open(folder / f"{name}.webp").crop((GAP, GAP, GAP + width, GAP + height))
+        made.paste(page, (GAP + place * (width + GAP), GAP))
+    made.quantize(256).save(into, optimize=True)
+
+
 def take(product: Product, data: Path, browser: Browser, *, into: Path) -> None:
     """Walk the tour with a camera, and write the page that shows it all."""
     folder = into / "gallery"
@@ -136,3 +149,4 @@ def take(product: Product, data: Path, browser: Browser, *, into: Path) -> None:
     through.faults(story)
     through.whole_story(story)
     (into / "gallery.md").write_text(album.text())
+    tell_story(folder, into=into / "story.png")
