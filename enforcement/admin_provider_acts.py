@@ -238,7 +238,7 @@ def page(
             _tell(form, error)
     shown = {
         **context,
-        **_said(target),
+        **_said(target, now=now),
         "title": act.title,
         "target": target,
         "act": act,
@@ -274,9 +274,9 @@ def _closed(target: Target, name: str) -> str | Promise:
     return _("This can't be done to the provider as it stands.")
 
 
-def _said(target: Target) -> dict[str, Any]:
+def _said(target: Target, *, now: datetime) -> dict[str, Any]:
     """Return what the explanations speak of."""
     found = {"account": target.account, "provider": target.provider}
     if target.provider is None:
         return found
-    return {**found, "concerned": provider_page.concerned(target.provider)}
+    return {**found, "concerned": provider_page.concerned(target.provider, now=now)}

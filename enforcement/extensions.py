@@ -51,6 +51,13 @@ def give(provider: Provider, *, now: datetime) -> int:
     return number
 
 
+def number_of(provider: Provider, *, now: datetime) -> int:
+    """Return how many people ``give`` would give a later deadline to."""
+    policy = policies.current(provider.account)
+    until = now + settings.TWO_FACTOR_GRACE
+    return _exempted(provider, policy, until=until).count() if policy else 0
+
+
 def _exempted(provider: Provider, policy: Policy, *, until: datetime) -> QuerySet[Membership]:
     """The members without a second factor whom ``provider`` exempted, if their own is sooner."""
     person = OuterRef("user")

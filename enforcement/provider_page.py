@@ -19,6 +19,7 @@ from accounts import certificates, letters
 from accounts.certificates import Certificate
 from accounts.models import Identity, Protocol, Provider, User
 from accounts.sso_attempts import redirect_uri
+from enforcement import extensions
 from twofactor import devices
 
 SHOWN = 50
@@ -54,6 +55,7 @@ class Concerned:
     known: int
     unprotected: int  # of them; they would have to set up two-factor authentication
     without_password: int  # of them; they would have to choose one
+    extended: int  # of them; they would get a later deadline, unless it is cut off
 
 
 def state_of(provider: Provider) -> str:
@@ -117,7 +119,7 @@ def people(provider: Provider, asked: str, *, page: str) -> Page[Identity]:
     return Paginator(known, SHOWN).get_page(page)
 
 
-def concerned(provider: Provider) -> Concerned:
+def concerned(provider: Provider, *, now: datetime) -> Concerned:
     known = User.objects.filter(
         identities__provider=provider,
         memberships__account=provider.account_id,
@@ -128,4 +130,5 @@ def concerned(provider: Provider) -> Concerned:
         known=known.count(),
         unprotected=known.exclude(pk__in=protected).count(),
         without_password=known.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX).count(),
+        extended=extensions.number_of(provider, now=now),
     )

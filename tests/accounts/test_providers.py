@@ -237,6 +237,7 @@ def test_an_end_that_nobody_can_carry_out_is_no_end(
     assert not AuditEvent.objects.filter(event="provider_off").exists()
 
 
+@pytest.mark.proves("S38")
 def test_who_is_unlinked_is_signed_out_and_told(
     provider: Provider, acting: dict[str, Any], ada: User, now: datetime
 ) -> None:

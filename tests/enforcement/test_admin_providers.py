@@ -19,6 +19,8 @@ from accounts.models import (
     Provider,
     User,
 )  # fmt: skip
+from enforcement import policies
+from enforcement.models import Extension, Policy
 from tests.accounts.entered import DETAILS, ORIGIN, REASON, SECRET
 from tests.accounts.pem import make_pem, private_pem
 from tests.enforcement.desk import account_page, owner_browser, support_browser
@@ -199,6 +201,21 @@ def test_a_replacement_may_speak_the_other_protocol(
     assert Provider.objects.live().get().protocol == Protocol.SAML
 
 
+def test_switching_off_says_how_many_get_a_new_deadline(
+    desk: Client, provider: Provider, northwind: Account, now: datetime
+) -> None:
+    bare = make_user(password=None)
+    Membership.objects.create(account=northwind, user=bare, joined_at=northwind.created_at)
+    make_identity(provider, bare, now=now)
+    assert "new deadline 0" in text_of(desk.get(page_of(provider, "off")))
+    policy = policies.switch_on(account=northwind, actor=None, now=now)
+    Policy.objects.filter(pk=policy.pk).update(deadline=now + timedelta(hours=1))
+    assert "new deadline 1" in text_of(desk.get(page_of(provider, "off")))
+    assert "new deadline 1" not in text_of(desk.get(page_of(provider, "cut_off")))
+    desk.post(page_of(provider, "off"), {"reason": REASON})
+    assert Extension.objects.get().user == bare
+
+
 @pytest.mark.parametrize("act", ["off", "cut_off"])
 def test_the_end_of_a_provider_says_whom_it_meets(
     act: str, desk: Client, provider: Provider, ada: User, northwind: Account, now: datetime
@@ -319,6 +336,7 @@ def test_the_accounts_own_page_takes_no_domains_that_its_provider_can_not_speak_
 ACTS = ("change", "edit", "secret", "replace", "off", "cut_off")
 
 
+@pytest.mark.proves("S53")
 def test_nobody_else_finds_any_of_it(provider: Provider, owner: User) -> None:
     client = owner_browser(owner)
     pages = [page_of(provider, act) for act in ACTS]
