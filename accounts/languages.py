@@ -35,9 +35,13 @@ class BrowserLocaleMiddleware:
 
 
 def _marked(response: HttpResponse) -> HttpResponse:
-    """Say which language it is, and that another browser may get another one."""
+    """Say which language a page is in, and that another browser may get another one.
+
+    Files for programs, and answers to machines, are the same for all.
+    """
     language = translation.get_language()
-    if language is not None:  # None: an answer for machines, which is the same for all
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    if language is not None and is_page:
         patch_vary_headers(response, ("Accept-Language",))
         response.headers.setdefault("Content-Language", language)
     return response

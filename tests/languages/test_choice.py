@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts import invitations, letters, mail
@@ -67,6 +68,15 @@ def test_answers_for_machines_are_the_same_for_all(client: Client) -> None:
     answer = client.get("/health/live", headers={"accept-language": "de"})
     assert "Content-Language" not in answer.headers
     assert "Accept-Language" not in answer.headers.get("Vary", "")
+
+
+def test_a_file_for_programs_is_in_no_language_of_its_reader() -> None:
+    owner = make_user(language="de")
+    account = make_account(owner=owner)
+    path = reverse("admin:accounts_account_export", args=[account.pk, "csv"])
+    file: Any = sign_in(owner).post(path)
+    assert "Content-Language" not in file.headers
+    assert b"has not set up yet" in b"".join(file.streaming_content)
 
 
 def test_nothing_of_it_is_left_for_the_next_request(client: Client) -> None:
