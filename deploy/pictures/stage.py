@@ -29,7 +29,7 @@ from enforcement import joining, passes, policies, tasks  # noqa: E402
 from twofactor.models import BackupCodeSet  # noqa: E402
 
 HOUR = timedelta(hours=1)
-SUPPORT = "support@gatehouse.example"
+SUPPORT = "sue@gatehouse.example"
 SECRETS: dict[str, str] = {}  # of apps, by address
 NAMES = (
     "Ada Lovelace", "Ben Okafor", "Chloe Martin", "Daniel Weiss", "Emre Yilmaz", "Fatima Haddad",
@@ -125,7 +125,12 @@ def after(now: datetime) -> None:
 
 def desk(now: datetime) -> None:
     """What support finds: Chloe asks for a pass and is vouched for, Grace is on one."""
-    with_app(User.objects.get(email=SUPPORT), now=now - 5 * HOUR)
+    sue = people.create(
+        email=SUPPORT, name="Sue Support", password=settings.DEMO_PASSWORD, actor=None,
+        now=now - 90 * HOUR,
+    )  # fmt: skip
+    User.objects.filter(pk=sue.pk).update(is_staff=True)
+    with_app(sue, now=now - 5 * HOUR)
     account, members = company("delta", since=now - 90 * HOUR)
     olivia, chloe, grace = members[0], members[3], members[7]
     for person in (chloe, grace):
