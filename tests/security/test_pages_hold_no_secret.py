@@ -8,9 +8,8 @@ import pytest
 from django.apps import apps
 from django.test import Client
 
-from accounts.models import SeenAssertion, SSOAttempt, User
+from accounts.models import Provider, SeenAssertion, SSOAttempt, User
 from tests.enforcement.kit import sign_in, sign_in_with_code
-from tests.factories import make_provider
 from tests.journeys.clock import Clock
 from tests.odd.world import undone
 from tests.security.admin_routes import Kind, spots
@@ -22,6 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.proves("S54")]
 
 LOOKS_SECRET = re.compile(r"hash|nonce|secret|salt|stamp|password|key|proof|number$|data$")
 SECRETS = {
+    "Identity.stamp_at_end",
     "BackupCode.sealed_hash", "BackupCodeSet.salt", "Invitation.nonce", "Invitation.token_hash",
     "Notice.nonce", "SMSDevice.number", "SMSDevice.number_key", "SentCode.code_hash",
     "Provider.client_secret", "SSOAttempt.browser_key", "SSOAttempt.nonce", "SSOAttempt.state_key",
@@ -60,6 +60,7 @@ def secrets() -> set[tuple[str, str]]:
             for column in columns:
                 found |= {(secret, column) for secret in written(row[column.split(".")[1]])}
     found |= {(device.open_secret(), "a seed") for device in TOTPDevice.objects.all()}
+    found |= {(each.open_client_secret(), "a client's") for each in Provider.objects.all()}
     return {(secret, place) for secret, place in found if len(secret) > 8}
 
 
@@ -76,7 +77,8 @@ def world(clock: Clock) -> World:
     phone = enrol_phone(User.objects.get(email=world.alpha.member.email), now=clock.now)
     text(phone, now=clock.now)
     enrol_app(world.alpha.locked_out, now=clock.now)
-    provider = make_provider(world.alpha.account, now=clock.now)
+    provider = world.alpha.account.providers.get()
+    provider.identities.update(stamp_at_end="the stamp of an end")
     SSOAttempt.objects.create(
         provider=provider,
         state_key="the key of a state",
