@@ -19,7 +19,7 @@ from tests.enforcement.desk import (
     support_browser,
 )
 from tests.enforcement.kit import browser, enrolled_person, sign_in
-from tests.factories import make_account, make_provider
+from tests.factories import make_account, make_identity, make_provider
 from tests.journeys.driver import Browser
 from tests.journeys.pages import Form, Page
 from tests.journeys.post import link_in, mails_to, run_jobs
@@ -163,6 +163,17 @@ def root(world: Northwind) -> Iterator[Standpoint]:
     )
 
 
+def support_at_a_provider(world: Northwind) -> Iterator[Standpoint]:
+    """One account has a provider, which knows somebody; another account gets one."""
+    provider = make_provider(world.account, now=world.clock.now)
+    identity = make_identity(provider, world.ben, now=world.clock.now)
+    add = reverse("admin:accounts_account_provider", args=[make_account("southwind").pk])
+    acts = ("edit", "secret", "replace", "off", "cut_off")
+    does = [reverse(f"admin:accounts_provider_{name}", args=[provider.pk]) for name in acts]
+    unlink = reverse("admin:accounts_provider_unlink", args=[provider.pk, identity.pk])
+    yield from before(support_browser(), add, f"{add}?protocol=saml", *does, unlink)
+
+
 def owner_while_it_runs(world: Northwind) -> Iterator[Standpoint]:
     """A member to remind, one at a foreign address to advise, and a mail that failed."""
     Account.objects.filter(pk=world.account.pk).update(email_domains=["work.example"])
@@ -201,6 +212,7 @@ OPENINGS: tuple[Opening, ...] = (
     owner_while_it_runs,
     root,
     support_with_something_waiting,
+    support_at_a_provider,
 )
 
 

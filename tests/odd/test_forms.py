@@ -23,7 +23,8 @@ FIELDS = {
     "scope", "old_password", "new_password1", "new_password2", "name", "language", "time_zone",
     "role", "reason", "ticket", "confirm", "preview_at", "plan", "email_domains", "is_staff",
     "is_superuser", "send", "back", "username", "_save", "_continue",
-    "number",
+    "number", "issuer", "client_id", "secret", "sso_url", "certificates", "subject_attribute",
+    "allow_creation", "is_required",
 }  # fmt: skip
 TAKEN = {302, 303}
 CODES = {"code"}  # never taken, whatever the value

@@ -16,6 +16,7 @@ from django.apps import apps
 from django.db import models, transaction
 from django.urls import resolve
 
+from tests.accounts.pem import make_pem
 from tests.factories import PASSWORD, make_account
 from tests.journeys.clock import START
 from tests.journeys.post import code_in, mails_to, run_jobs
@@ -37,7 +38,7 @@ MODELS: list[Any] = [
 DRAWN = {
     "password", "stamp", "session_salt", "mailbox_nonce", "nonce", "token_hash", "session_key",
     "session_data", "uid", "secret", "salt", "sealed_hash", "code_hash", "attempt", "number",
-    "request_id", "proof", "hash", "previous",
+    "request_id", "proof", "hash", "previous", "client_secret",
 }  # fmt: skip
 TOKEN = re.compile(r"(?=[\w-]*[0-9A-Z])[\w-]{22,}")
 # What each form is for. What it writes elsewhere (mails owed, the audit) is compared, too.
@@ -48,6 +49,9 @@ ENROLLED = {
 APPROVED = {"Approval.closed_as", "Approval.closed_at", "Approval.closed_by_id"}
 CHANGES: dict[str, set[str]] = {
     "login": {"User.last_login"},
+    "language": set(),
+    "sso_choose": set(),
+    "sso_link": {"+Identity", "User.last_login", "User.last_provider_id"},
     "login_cancel": {"-TOTPDevice"},
     "logout": set(),
     "password_reset": set(),
@@ -87,6 +91,19 @@ CHANGES: dict[str, set[str]] = {
     "admin:accounts_account_advise, an owner's": set(),  # mails owed, as are the next two
     "admin:accounts_account_remind, an owner's": {"Policy.reminder_asked_at"},
     "admin:accounts_account_send_again, an owner's": set(),
+    "admin:accounts_account_provider": {"+Provider", "Account.email_domains"},
+    "admin:accounts_provider_edit": {
+        "Account.email_domains", "Provider.client_id", "Provider.name",
+    },
+    "admin:accounts_provider_secret": {"Provider.client_secret"},
+    "admin:accounts_provider_replace": {
+        "+Provider", "Account.email_domains", "Identity.stamp_at_end", "Provider.off_at",
+    },
+    "admin:accounts_provider_off": {"Identity.stamp_at_end", "Provider.off_at"},
+    "admin:accounts_provider_cut_off": {"Provider.cut_off_at"},
+    "admin:accounts_provider_unlink": {
+        "-Identity", "User.ended_reason", "User.session_salt", "User.stamp",
+    },
     "admin:accounts_user_add": {"+User"},
     "admin:accounts_user_pass": {"+Pass", "User.pass_until"},
     "admin:accounts_user_reset": {
@@ -109,7 +126,9 @@ FILLED = {
     "name": "New Name", "phone": "+12025550199", "country": "US", "role": "admin",
     "reason": "They rang.", "ticket": "T-1", "message": "Please.", "method": "app", "saved": "on",
     "is_staff": "on", "email_domains": "northwind.example", "language": "en",
-    "plan": "team",
+    "plan": "team", "issuer": "https://login.example", "client_id": "another",
+    "secret": "shared with it", "sso_url": "https://login.example/sso",
+    "certificates": make_pem(now=START),
 }  # fmt: skip
 KNOWN = {"login", "password_reset"}  # where the address is of somebody who is there
 

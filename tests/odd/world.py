@@ -14,16 +14,16 @@ from django.db import transaction
 from django.db.models import CharField, TextField
 from django.test import Client
 
-from accounts.models import Account, Invitation, Membership, User
+from accounts.models import Account, Identity, Invitation, Membership, Provider, User
 from enforcement.models import Approval, Pass, PassRequest, Policy
 from twofactor.models import BackupCode, BackupCodeSet, SMSDevice, TOTPDevice
 
 # What a refused try leaves alone. It may write elsewhere: that it was one, and what to tell.
 KEPT: list[Any] = [
     User, Account, Membership, Invitation, Policy, Pass, PassRequest, Approval,
-    TOTPDevice, SMSDevice, BackupCodeSet, BackupCode,
+    TOTPDevice, SMSDevice, BackupCodeSet, BackupCode, Provider, Identity,
 ]  # fmt: skip
-LINES = {"message", "endorsement", "reason"}  # texts that may have several lines
+LINES = {"message", "endorsement", "reason", "certificates"}  # texts that may have several lines
 Rows = dict[str, list[dict[str, Any]]]
 
 
