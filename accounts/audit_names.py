@@ -70,6 +70,15 @@ EVENTS: Names = {
     "members_exported": _("Members exported"),
     "advice_sent": _("Advice sent"),
     "mail_sent_again": _("Mail sent again"),
+    "provider_added": _("Provider added"),
+    "provider_changed": _("Provider changed"),
+    "provider_secret_rotated": _("Provider secret rotated"),
+    "provider_off": _("Provider off"),
+    "provider_cut_off": _("Provider cut off"),
+    "provider_tested": _("Provider tested"),
+    "sso_refused": _("Sso refused"),
+    "sso_linked": _("Sso linked"),
+    "sso_unlinked": _("Sso unlinked"),
 }
 
 MAILS: Names = {
@@ -125,6 +134,9 @@ MAILS: Names = {
     "left_account_owners": _("Left account owners"),
     "invitation_joined": _("Invitation joined"),
     "invitation": _("Invitation"),
+    "identity_linked": _("Identity linked"),
+    "provider_changed": _("Provider changed"),
+    "sso_unlinked": _("Sso unlinked"),
 }
 
 FIELDS: Names = {

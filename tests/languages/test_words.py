@@ -10,6 +10,8 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import ngettext
 
+from accounts import audit_names, mail
+from accounts.audit import Event
 from deploy import messages
 
 FILES = [(folder, language) for folder in messages.FOLDERS for language in messages.LANGUAGES]
@@ -113,3 +115,9 @@ MINUTES = {
 def test_numbers_are_told_by_the_rules_of_the_language(language: str, told: list[str]) -> None:
     with translation.override(language):
         assert [ngettext("%d minute", "%d minutes", number) % number for number in range(3)] == told
+
+
+def test_each_event_and_each_mail_has_a_name() -> None:
+    """What has none would be told to people by its code."""
+    assert {str(event) for event in Event} <= set(audit_names.EVENTS)
+    assert {kind.name for kind in mail.registered()} <= set(audit_names.MAILS)
