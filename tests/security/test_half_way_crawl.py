@@ -111,7 +111,9 @@ def test_the_row_holds_no_more_than_the_rules_list(client: Client) -> None:
         "mailbox_proved",
         "invitation",
         "sso",
+        "vouched",
     }
+    assert kept["pending"]["vouched"] is None  # nobody came by a provider
     assert row.user_id is None
     for secret in (PASSWORD, "ada@northwind.example", "guest@other.example", *NAMES):
         assert secret not in str(kept)
