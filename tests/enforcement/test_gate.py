@@ -137,7 +137,7 @@ def test_a_session_that_was_ended_is_signed_out_with_the_reason(
     }
     answer = fetch(client)
     assert code_of(answer) == expected.get(reason, "signed_out")
-    assert reason.label in answer.json()["detail"]
+    assert str(reason.label) in answer.json()["detail"]
     page = stopped_page(client)
     assert page.context["ended"] is reason
     assert "You were signed out" in page.content.decode()
