@@ -58,7 +58,7 @@ pytestmark = pytest.mark.django_db
 # Told by other tests, with parts that are not simply at hand here.
 ELSEWHERE = {
     "text_trouble", "requirement_exempt", "membership_moved", "membership_moved_owners",
-    "identity_linked",
+    "identity_linked", "provider_off",
 }  # fmt: skip
 
 
