@@ -32,11 +32,19 @@ SECTIONS = {
         "account",
         "settings",
         "security",
-        "reauth",
+        "reauthenticate",
         "member",
         "pass",
     ),
-    "Owners and support": ("admin", "desk", "person", "people", "accounts", "provider"),
+    "Owners and support": (
+        "admin",
+        "desk",
+        "person",
+        "people",
+        "accounts",
+        "provider",
+        "providers",
+    ),
     "Refusals and faults": ("throttled", "fault", "not-me", "email"),
     "Parts, mails and texts": ("styleguide", "outbox"),
 }
@@ -70,7 +78,7 @@ class Album:
 
     def sections(self) -> Iterator[tuple[str, list[str]]]:
         for section, beginnings in SECTIONS.items():
-            of = [name for name in self.titles if name.startswith(beginnings)]
+            of = [name for name in self.titles if _place(name, beginnings) < len(beginnings)]
             yield section, sorted(of, key=lambda name: _place(name, beginnings))
 
     def _section(self, of: list[str]) -> str:
@@ -80,7 +88,9 @@ class Album:
 
 
 def _place(name: str, beginnings: tuple[str, ...]) -> int:
-    return next(place for place, each in enumerate(beginnings) if name.startswith(each))
+    """Return which of ``beginnings`` a name has; as many as there are where it has none."""
+    fits = [f"{name}-".startswith(f"{each}-") for each in beginnings]
+    return [*fits, True].index(True)
 
 
 def taken(page: Page, size: tuple[int, int], scheme: str) -> Image.Image:
