@@ -140,7 +140,7 @@ def test_sign_ins_and_failures_are_told_with_address_browser_and_time(
     client.post("/login/verify/", code, headers=headers)
     words = page_of(ada)
     for said in (
-        "Signed in Wed 25 Nov 2026, 10:31 UTC from 127.0.0.1 " + FIREFOX,
+        "Signed in Wed 25 Nov 2026, 10:31 UTC from 127.0.0.1 Firefox on Linux",
         "Wrong code Wed 25 Nov 2026, 10:30 UTC from 127.0.0.1 Firefox on Linux",
         "Wrong password Wed 25 Nov 2026, 10:30 UTC from 127.0.0.1 Firefox on Linux",
         "Signed in now From 127.0.0.1, since",
