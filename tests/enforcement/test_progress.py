@@ -94,7 +94,7 @@ def test_the_picture_has_a_title_a_description_and_a_table(
     page = client.get(account_page(northwind)).content.decode()
     (svg,) = re.findall(r"<svg viewBox.*?</svg>", page, re.DOTALL)
     assert 'role="img" aria-labelledby="chart-title chart-desc"' in re.sub(r"\s+", " ", svg)
-    assert "now it is 1 of 2: 1 are ready" in re.sub(r"\s+", " ", svg)
+    assert "now: 1 of 2. Ready: 1, exempt: 0" in re.sub(r"\s+", " ", svg)
     assert "style=" not in svg
     bands = dict(re.findall(r'chart-band--(\w+)"\s+d="([^"]+)"', svg))
     assert set(bands) == {"ready", "must_act"}
