@@ -264,7 +264,7 @@ def test_rows_one_and_two_come_before_all_others(
                     stood.add(row_of_sign_in(rules)[1])
                     of_ada = User.objects.filter(pk=ada.pk)
                     sessions.renew_stamp(of_ada, reason=EndReason.EVERYWHERE)
-                    assert EndReason.EVERYWHERE.label in fetch(client).json()["detail"], life
+                    assert str(EndReason.EVERYWHERE.label) in fetch(client).json()["detail"], life
                     assert not is_in(client)
             transaction.set_rollback(True)
     assert stood == LET_IN

@@ -109,7 +109,9 @@ def test_the_session_of_a_half_finished_sign_in_says_no_more_than_it_must(
         "mailbox_proved",
         "invitation",
         "sso",
+        "vouched",
     }
+    assert note["vouched"] is None
     assert PASSWORD not in str(note)
     assert enrolled.user.email not in str(note)
 
