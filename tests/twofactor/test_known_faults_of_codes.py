@@ -205,7 +205,7 @@ def test_of_an_app_and_a_phone_set_up_in_two_tabs_one_stays(
     one.post(APP, code=pyotp.TOTP(secret_shown(one.get(APP))).at(one.now))
     assert one.is_in()
     two.post(f"{TEXT}confirm/", code="000000")
-    assert "another browser" in two.get("/login/").content.decode()
+    assert "no longer good" in two.get("/login/").content.decode()
     assert not two.is_in()
     assert BackupCodeSet.objects.filter(user=new).count() == 1
     assert devices.app_of(new) is not None
