@@ -28,6 +28,10 @@ DECODE = """async (picture) => {
 }"""
 STEP = 30
 
+# Milliseconds for a page of a product that shares two cores with every other test.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
+
 
 def unseen(page: Page, name: str) -> None:
     """Look at nothing."""
@@ -79,7 +83,7 @@ class Person:
 
     def __post_init__(self) -> None:
         self.page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("load", self._count)
 
     def _count(self, page: Page) -> None:
