@@ -2,9 +2,6 @@
 
 Called with everything installed (deploy/prepare.py). SKIP leaves parts out and says so;
 otherwise a test that skips itself fails the run. ONLY=sqlite or ONLY=postgres runs one half.
-
-The halves run beside each other: each ends with tests that share one browser or one fleet of
-servers, and would leave a core idle by itself. What the second one says follows the first.
 """
 
 import os
@@ -14,11 +11,9 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from tests.services.postgres import running_postgres
 
@@ -37,7 +32,7 @@ def skipped_parts() -> list[str]:
     return [part.strip() for part in os.environ.get("SKIP", "").split(",") if part.strip()]
 
 
-def run_pytest(arguments: list[str], *, database_url: str | None, output: IO[str] | None) -> Result:
+def run_pytest(arguments: list[str], *, database_url: str | None) -> Result:
     """Run pytest in a process of its own, since settings are read once per process."""
     environment = {name: value for name, value in os.environ.items() if name not in OURS}
     if database_url:
@@ -45,9 +40,7 @@ def run_pytest(arguments: list[str], *, database_url: str | None, output: IO[str
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments]
-        status = subprocess.call(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
+        status = subprocess.call(command, env=environment, stdin=subprocess.DEVNULL)
         return read_report(report, status=0 if status == NOTHING_COLLECTED else status)
 
 
@@ -75,40 +68,21 @@ def halves(skipped: list[str]) -> list[str]:
 
 
 def pytest_arguments(skipped: list[str]) -> list[str]:
-    # Two for each half on two cores: one of the four waits for a server or a browser most times.
-    arguments = ["-q", "-n", os.environ.get("JOBS", "2"), "--dist", "loadgroup"]
+    # Three on two cores: one of them waits for a server or a browser most of the time.
+    arguments = ["-q", "-n", os.environ.get("JOBS", "3"), "--dist", "loadgroup"]
     if skipped:
         arguments += ["-m", " and ".join(f"not {part}" for part in skipped)]
     return arguments + shlex.split(os.environ.get("ARGS", ""))
 
 
-def run_half(half: str, skipped: list[str], output: IO[str] | None) -> Result:
-    with database_of(half) as url:
-        return run_pytest(pytest_arguments(skipped), database_url=url, output=output)
-
-
-def run_halves(wanted: list[str], skipped: list[str]) -> dict[str, Result]:
-    """Run all halves at once; the first speaks at once, the others when it has ended."""
-    results = {}
-    with ThreadPoolExecutor() as pool, ExitStack() as files:
-        outputs: list[IO[str] | None] = [None] * len(wanted[:1])
-        outputs += [files.enter_context(tempfile.TemporaryFile("w+")) for _ in wanted[1:]]
-        running = [
-            pool.submit(run_half, half, skipped, output)
-            for half, output in zip(wanted, outputs, strict=True)
-        ]
-        for half, output, future in zip(wanted, outputs, running, strict=True):
-            print(f"\nTests on {half}:", flush=True)
-            results[half] = future.result()
-            if output is not None:
-                output.seek(0)
-                print(output.read(), flush=True)
-    return results
-
-
 def main() -> int:
     skipped = skipped_parts()
-    return report_on(run_halves(halves(skipped), skipped), skipped=skipped)
+    results = {}
+    for half in halves(skipped):
+        print(f"\nTests on {half}:", flush=True)
+        with database_of(half) as url:
+            results[half] = run_pytest(pytest_arguments(skipped), database_url=url)
+    return report_on(results, skipped=skipped)
 
 
 def report_on(results: dict[str, Result], *, skipped: list[str]) -> int:
