@@ -59,7 +59,7 @@ def test_of_parallel_posts_of_one_answer_exactly_one_comes_in(provider: Provider
     browser = Client()
     given = answered(browser, provider, Forgery(code=""), "ada")
     calls = [partial(copy_of(browser).post, CALLBACK, given) for _ in range(MANY)]
-    assert statuses(at_once(calls)).count(302) == 1
+    assert statuses(at_once(calls)).count(302) == 1, refusals()
     assert User.objects.filter(email="ada@northwind.example").count() == 1
     assert AuditEvent.objects.filter(event="signed_in").count() == 1
     assert SeenAssertion.objects.count() == 1
@@ -71,5 +71,5 @@ def test_of_parallel_ways_that_one_id_answers_exactly_one_comes_in(provider: Pro
         partial(browser.post, CALLBACK, answered(browser, provider, SAME, f"person{number}"))
         for number, browser in enumerate(browsers)
     ]
-    assert statuses(at_once(calls)).count(302) == 1
+    assert statuses(at_once(calls)).count(302) == 1, refusals()
     assert refusals() == [SAME.code] * (WAYS - 1)

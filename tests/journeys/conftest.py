@@ -17,11 +17,10 @@ from tests.journeys.world import Northwind, enrol
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a journey in the usual way, or where it is marked so in every way."""
+    """Run a journey in the usual way, or where it is marked so in every way on either database."""
     is_marked = any(mark.name == "every_server" for mark in metafunc.definition.iter_markers())
-    ways = servers.ALL if is_marked or servers.RUNS_ALL else [servers.USUAL]
     if "server" in metafunc.fixturenames:
-        metafunc.parametrize("server", ways, indirect=True)
+        metafunc.parametrize("server", servers.ways(in_all=is_marked), indirect=True)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
 """The ways in which the product is served: by WSGI or ASGI, with either kind of session.
 
-Every journey runs by WSGI with sessions in the database; those marked ``every_server`` also in the
-other three ways. JOURNEYS=all, as `make proof` sets it, runs all of them in all four.
+Every journey runs by WSGI with sessions in the database, on SQLite. Those marked ``every_server``
+also run in all four ways on PostgreSQL, and in the way that differs most on SQLite. JOURNEYS=all,
+as `make proof` sets it, runs all of them in all four ways on either database.
 """
 
 import os
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from asgiref.sync import sync_to_async
 from django.core.handlers import exception
 from django.test import AsyncClient, Client
@@ -19,10 +21,19 @@ from tests.asgi import wait_for
 
 ENGINES = {"db": "accounts.session_db", "cached_db": "accounts.session_cached_db"}
 ALL = tuple(f"{interface}-{engine}" for interface in ("wsgi", "asgi") for engine in ENGINES)
-USUAL = ALL[0]
+USUAL, OTHER = ALL[0], ALL[-1]
 RUNS_ALL = os.environ.get("JOURNEYS") == "all"
 
 chosen = {"interface": "wsgi"}
+
+
+def ways(*, in_all: bool) -> list[Any]:
+    """Return in which ways a journey runs, each with the databases that it runs on."""
+    if not (in_all or RUNS_ALL):
+        return [USUAL]
+    on_both, on_postgres = pytest.mark.both_databases, pytest.mark.postgres
+    wide = ALL if RUNS_ALL else (USUAL, OTHER)
+    return [pytest.param(way, marks=on_both if way in wide else on_postgres) for way in ALL]
 
 
 @contextmanager

@@ -19,8 +19,6 @@ from tests.journeys.pages import Page
 from tests.journeys.post import mails_to, run_jobs, subjects, the_mail
 from tests.journeys.world import Northwind, enrol
 
-pytestmark = pytest.mark.both_databases
-
 MUST_ACT = "Northwind asks you to set up two-factor authentication"
 IN_UTC = "Thursday, 26 November 2026, 10:30:10 UTC"
 IN_BERLIN = "Thursday, 26 November 2026, 11:30:10 CET (Europe/Berlin; 10:30:10 UTC)"

@@ -19,8 +19,6 @@ from tests.journeys.driver import (
 from tests.journeys.post import SETUP_LINK, link_in, run_jobs, subjects, the_mail
 from tests.journeys.world import Northwind
 
-pytestmark = pytest.mark.both_databases
-
 PAGES = [
     "/",
     "/accounts/northwind/",

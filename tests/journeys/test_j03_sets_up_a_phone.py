@@ -21,8 +21,6 @@ from tests.services.twilio import Answer, Twilio
 from twofactor import sms
 from twofactor.models import CodeFailure
 
-pytestmark = pytest.mark.both_databases
-
 VERIFY_TEXT = "/login/verify/text/"
 TYPED, NUMBER = "(202) 555-0123", "+12025550123"
 OTHER_NUMBER = "+12025550188"

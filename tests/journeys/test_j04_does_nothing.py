@@ -12,8 +12,6 @@ from tests.journeys.driver import LOGIN, SETUP, SETUP_APP, SETUP_MAILBOX, VERIFY
 from tests.journeys.post import SETUP_LINK, link_in, mails_to, run_jobs, subjects, the_mail
 from tests.journeys.world import Northwind, enrol
 
-pytestmark = pytest.mark.both_databases
-
 WHY = "You were signed out: the time to set up two-factor authentication is over."
 SIGNED_OUT = "You were signed out"
 REMINDERS = {

@@ -12,8 +12,6 @@ from tests.journeys.driver import LOGIN, SETUP, SETUP_APP, SETUP_MAILBOX, VERIFY
 from tests.journeys.post import INVITATION, link_in, run_jobs, subjects, the_mail
 from tests.journeys.world import Northwind, enrol
 
-pytestmark = pytest.mark.both_databases
-
 ACCOUNT = "/accounts/northwind/"
 NEW = "nora@northwind.example"
 CHOSEN = "a long enough secret"

@@ -10,8 +10,6 @@ from tests.journeys.driver import BACKUP_CODES, RECOVERY, SETUP, SETUP_APP, VERI
 from tests.journeys.post import mails_to, run_jobs, the_mail
 from tests.journeys.world import Northwind, Phone, enrol
 
-pytestmark = pytest.mark.both_databases
-
 USED = "A backup code was used to sign in"
 REPLACE = "/two-factor/replace/"
 

@@ -21,8 +21,6 @@ from tests.journeys.driver import (
 from tests.journeys.post import SETUP_LINK, link_in, mails_to, run_jobs, the_mail
 from tests.journeys.world import Northwind, Phone, enrol
 
-pytestmark = pytest.mark.both_databases
-
 HELP = "/login/help/"
 GRANTED, ENDED = "You have a 24-hour pass", "Your pass has ended"
 ASKS = "Ada Lovelace asks for a 24-hour pass"

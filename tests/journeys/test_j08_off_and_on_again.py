@@ -11,8 +11,6 @@ from tests.journeys.post import mails_to, run_jobs, subjects
 from tests.journeys.world import Northwind
 from twofactor.models import TOTPDevice
 
-pytestmark = pytest.mark.both_databases
-
 ASKS = "will ask you for two-factor authentication"
 MUST_ACT = "Northwind asks you to set up two-factor authentication"
 SIGNED_OUT = "You were signed out"

@@ -13,8 +13,6 @@ from tests.journeys.driver import LOGIN, SETUP, SETUP_MAILBOX, Browser
 from tests.journeys.post import mails_to, run_jobs, the_mail
 from tests.journeys.world import Northwind
 
-pytestmark = pytest.mark.both_databases
-
 
 @dataclass(frozen=True, kw_only=True)
 class Three:

@@ -14,7 +14,7 @@ from tests.journeys.driver import LOGIN, SETUP, SETUP_MAILBOX, VERIFY, Browser
 from tests.journeys.post import run_jobs
 from tests.journeys.world import Phone, enrol
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 ROOT = "root@gatehouse.example"
 ADMIN = "/admin/"

@@ -13,7 +13,7 @@ from tests.journeys.driver import LOGIN, SETUP, SETUP_MAILBOX, Browser
 from tests.journeys.post import link_in, mails_to, run_jobs, the_mail
 from twofactor.models import TOTPDevice
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 HOME, WORK = "dan@personal.example", "dan.doe@northwind.example"
 EMAIL = "/settings/email/"

@@ -23,8 +23,6 @@ from tests.journeys.post import run_jobs
 from tests.journeys.world import Northwind
 from twofactor.models import SMSDevice, TOTPDevice
 
-pytestmark = pytest.mark.both_databases
-
 WHY = "the time to set up two-factor authentication is over"
 NUMBER = "+12025550123"
 

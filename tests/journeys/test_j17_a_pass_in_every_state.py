@@ -23,8 +23,6 @@ from tests.journeys.world import Northwind, Phone, enrol
 from tests.twofactor.people import enrol_phone
 from twofactor.models import SMSDevice, TOTPDevice
 
-pytestmark = pytest.mark.both_databases
-
 HELP = "/login/help/"
 ENDED = "Your pass has ended"
 REVOKED = "Your pass was ended early"
