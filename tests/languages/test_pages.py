@@ -53,7 +53,8 @@ def english_in(page: Any, language: str) -> list[str]:
     source = page.content.decode()
     shown = f" {TAG.sub(' | ', source)} | {' | '.join(SAID.findall(source))} "
     text = " ".join(html.unescape(shown).split())
-    return [each for each in source_texts(language) if re.search(rf"\b{re.escape(each)}\b", text)]
+    found = (each for each in source_texts(language) if each in text)
+    return [each for each in found if re.search(rf"\b{re.escape(each)}\b", text)]
 
 
 def english_on(client: Client, paths: list[str], language: str) -> dict[str, list[str]]:
