@@ -7,6 +7,7 @@ superusers add people, who get a mail to choose their password by.
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -19,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
-from accounts.models import User
+from accounts.models import Membership, User
 from accounts.purposes import Fresh
 from accounts.reach import person_of
 from enforcement import admin_actions, admin_proof, person_page, support
@@ -36,6 +37,15 @@ TAGS = {
 }
 
 
+class PeopleList(ChangeList):
+    """People with the facts that their state is told by; a page of one person asks itself."""
+
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[Any]:
+        return people_as_usual(super().get_queryset(request, exclude_parameters))
+
+
 class UserAdmin(ScopedAdmin):
     list_title = gettext_lazy("People")
     list_display = ("email", "name", "state", "is_active", "is_staff")
@@ -47,10 +57,11 @@ class UserAdmin(ScopedAdmin):
     list_per_page = 50
 
     def owned(self, rows: QuerySet[Any], person: User) -> QuerySet[Any]:
-        return rows.filter(memberships__account__in=owned_accounts(person)).distinct()
+        members = Membership.objects.filter(account__in=owned_accounts(person))
+        return rows.filter(pk__in=members.values("user"))
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return people_as_usual(super().get_queryset(request))
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PeopleList]:
+        return PeopleList
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Which accounts of others a member belongs to is no owner's to find out."""

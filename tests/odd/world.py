@@ -5,12 +5,12 @@ what is compared is what that one try did.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import CharField, TextField
 from django.test import Client
 
@@ -31,12 +31,28 @@ def rows() -> Rows:
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in KEPT}
 
 
+class Watch:
+    """Notices each statement that may change a row of ``KEPT``: without one, all is as it was."""
+
+    PLAIN = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK")
+
+    def __init__(self) -> None:
+        self.tables = [model._meta.db_table for model in KEPT]
+        self.has_seen = False
+
+    def __call__(self, execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        if not sql.startswith(self.PLAIN):
+            self.has_seen |= any(table in sql for table in self.tables)
+        return execute(sql, *args)
+
+
 @contextmanager
-def undone(client: Client) -> Iterator[None]:
+def undone(client: Client) -> Iterator[Watch]:
     """Take back whatever is written inside, in the database and in the browser."""
-    cookies = deepcopy(client.cookies)
+    cookies, watch = deepcopy(client.cookies), Watch()
     with transaction.atomic():
-        yield
+        with connection.execute_wrapper(watch):
+            yield watch
         transaction.set_rollback(True)
     client.cookies = cookies
 
@@ -46,7 +62,7 @@ def unclean(found: Rows) -> list[str]:
     complaints = []
     for model in KEPT:
         texts = [f for f in model._meta.concrete_fields if isinstance(f, CharField | TextField)]
-        for row in found[model.__name__]:
+        for row in found.get(model.__name__, ()):
             complaints += [
                 f"{model.__name__}.{field.name}: {row[field.attname]!r:.80}"
                 for field in texts
