@@ -49,6 +49,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("loadgroup", default=False):
         for item in items:
             name_group(item)
+        # What must stay in one process takes longest, so it begins first.
+        items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 def name_group(item: pytest.Item) -> None:

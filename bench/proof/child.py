@@ -58,6 +58,8 @@ def runs(size: int) -> dict[str, Callable[[], str]]:
         "audit_kills": lambda: audit_trail.killed(size),
         "mail_kills": lambda: mail_kills.run(size),
         "journeys": suites.journeys,
+        "journeys_sqlite": suites.journeys,
+        "bare_clone": suites.bare_clone,
         "office": lambda: suites.office(size),
         "assertions": lambda: assertions.tampered(size),
         "odd_values": lambda: suites.odd_values(size),

@@ -154,6 +154,20 @@ RUNS = (
         full=1,
     ),
     Run(
+        name="journeys_sqlite",
+        title="All journeys, in each way of being served, on SQLite",
+        what="The same on the other database.",
+        database="sqlite",
+        full=1,
+    ),
+    Run(
+        name="bare_clone",
+        title="The whole story, from a clone with nothing installed",
+        what="`git clone`, `make run`, a real browser, codes and mails, until Ctrl-C.",
+        database="sqlite",
+        full=1,
+    ),
+    Run(
         name="odd_values",
         title="A thousand odd values",
         what=(

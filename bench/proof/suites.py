@@ -32,6 +32,11 @@ def journeys() -> str:
     return f"served in all four ways: {perform('tests/journeys', JOURNEYS='all')}"
 
 
+def bare_clone() -> str:
+    perform("tests/browser/test_j12_from_outside.py", CLONE="bare")
+    return "the whole story, from `git clone` and `make run` with nothing installed: it came true"
+
+
 def odd_values(count: int) -> str:
     return f"{count} odd values for each place: {perform('tests/odd', ODD_VALUES=str(count))}"
 

@@ -2,6 +2,9 @@
 
 Nothing of the product is imported here: a browser, an authenticator app and the outbox are all
 there is. A minute to set up and a pass of a minute show the day that both take.
+
+The clone finds the packages of this checkout installed; with CLONE=bare, as `make proof` sets it,
+it finds nothing and installs them.
 """
 
 import contextlib
@@ -21,6 +24,7 @@ from tests.browser.product import DEMO_PASSWORD, Product, link_in, wait_for, wai
 from tests.browser.walk import Camera, Person
 from tests.services.processes import ROOT, Process, environment, free_port, is_listening, running
 
+IS_BARE = os.environ.get("CLONE") == "bare"
 # Most of it is waiting: a group of its own lets other browser tests run meanwhile.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("clone")]
 
@@ -63,7 +67,7 @@ def clone_environment(home: Path, *, port: int) -> dict[str, str]:
     """An empty home, and what the machine says of how to reach its package index.
 
     Packages that were fetched once are kept beside the checkout, as they are for anybody's second
-    clone; the environment itself is made anew.
+    clone.
     """
     passed = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
     own = {
@@ -82,6 +86,8 @@ def product(tmp_path: Path) -> Iterator[Clone]:
     home.mkdir()
     git = ["git", "-c", "safe.directory=*", "clone", "--quiet", str(ROOT), str(folder)]
     subprocess.run(git, check=True, timeout=120)
+    if not IS_BARE:
+        (folder / ".venv").symlink_to(ROOT / ".venv")
     env = clone_environment(home, port=port)
     with running(["make", "run"], folder=tmp_path, env=env, cwd=folder) as process:
         wait_until_up(process, patience=600)
