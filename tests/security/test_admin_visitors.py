@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from accounts.models import Membership, Role, User
@@ -19,7 +20,7 @@ from tests.enforcement.kit import (
 from tests.factories import make_user
 from tests.journeys.clock import Clock
 from tests.odd.world import undone
-from tests.security.admin_routes import Kind, Spot, samples
+from tests.security.admin_routes import ROUTES, Kind, Spot, samples
 from tests.security.two_accounts import WORDS, World, make_world
 from twofactor import enrolment
 
@@ -66,7 +67,7 @@ def owner_in_support_with_an_unconfirmed_device(world: World) -> Client:
 
 
 def on_a_pass(person: User, world: World) -> Client:
-    root = world.root.user
+    root, person = world.root.user, User.objects.get(pk=person.pk)
     passes.grant_pass(user=person, actor=root, reason="lost", now=world.clock.now)
     client = sign_in(person)
     assert client.get("/settings/").status_code == 200
@@ -118,28 +119,39 @@ OUTSIDERS: dict[Callable[[World], Client], str] = {  # where they are sent; no: 
 }
 
 
-@pytest.mark.parametrize("opening", OUTSIDERS, ids=lambda opening: opening.__name__)
-def test_who_has_no_business_in_the_admin_reads_no_page(
-    opening: Callable[[World], Client], world: World
-) -> None:
-    client, sent_to = opening(world), OUTSIDERS[opening]
-    for spot in samples(world.alpha):
-        if spot.kind is Kind.LEAVING:
-            continue
-        for method in ("get", "post", "put"):
-            with undone(client):
-                answer = getattr(client, method)(spot.path)
-            check_refused(answer, spot, sent_to if method == "get" else sent_to.partition("?")[0])
-        answer = client.get(spot.path, headers=BACKGROUND)
-        assert answer.status_code == (401 if sent_to else 403), spot
-        assert not any(word in answer.content.decode() for word in WORDS), spot
+def test_who_has_no_business_in_the_admin_reads_no_page(world: World) -> None:
+    """Each visitor opens each page, and tries one of the other ways; each way is tried there."""
+    began, asked = world.clock.now, set()
+    for number, opening in enumerate(OUTSIDERS):
+        with transaction.atomic():
+            client = opening(world)
+            for place, spot in enumerate(samples(world.alpha)):
+                if spot.kind is not Kind.LEAVING:
+                    other = OTHER_WAYS[(number + place) % len(OTHER_WAYS)]
+                    check_refused(client, spot, opening, "page")
+                    check_refused(client, spot, opening, other)
+                    asked.add((spot.text, other))
+            transaction.set_rollback(True)
+        world.clock.set(began)
+    assert len(asked) == (len(ROUTES) - 1) * len(OTHER_WAYS)
 
 
-def check_refused(answer: Any, spot: Spot, sent_to: str) -> None:
-    assert answer.status_code == (302 if sent_to else 403), spot
-    if sent_to:
-        assert answer["Location"].startswith(sent_to), spot
-    assert not any(word in answer.content.decode() for word in WORDS), spot
+OTHER_WAYS = ("post", "put", "background")
+
+
+def check_refused(client: Client, spot: Spot, opening: Callable[[World], Client], way: str) -> None:
+    place, sent_to = (opening.__name__, way, spot), OUTSIDERS[opening]
+    with undone(client):
+        if way == "background":
+            answer: Any = client.get(spot.path, headers=BACKGROUND)
+        else:
+            answer = client.generic("GET" if way == "page" else way.upper(), spot.path)
+    refusal = 401 if way == "background" else 302
+    assert answer.status_code == (refusal if sent_to else 403), place
+    if answer.status_code == 302:
+        target = sent_to if way == "page" else sent_to.partition("?")[0]
+        assert answer["Location"].startswith(target), place
+    assert not any(word in answer.content.decode() for word in WORDS), place
 
 
 # What those who may come in are answered, by GET and by an empty POST.
@@ -164,13 +176,18 @@ INSIDERS["support"] = INSIDERS["owner"] | {
 INSIDERS["superuser"] = INSIDERS["support"] | {Kind.ROOT: ({200}, {200, 302, 409})}
 
 
+METHODS = ("get", "post")
+
+
 @pytest.mark.parametrize("who", INSIDERS)
 def test_who_has_business_in_the_admin_reads_the_own_pages(who: str, world: World) -> None:
     clients = {"support": world.support, "superuser": world.root}
     client = sign_in(world.alpha.owner) if who == "owner" else sign_in_with_code(clients[who])
     for spot in samples(world.alpha):
         if spot.kind is not Kind.LEAVING:
-            for method, expected in zip(("get", "post"), INSIDERS[who][spot.kind], strict=True):
+            for method, expected in zip(METHODS, INSIDERS[who][spot.kind], strict=True):
+                if method == "post" and who == "superuser" and spot.kind is not Kind.ROOT:
+                    continue  # as of support
                 with undone(client):
                     answer = getattr(client, method)(spot.path)
                 assert answer.status_code in expected, (method, spot, answer.status_code)
