@@ -66,13 +66,13 @@ def link_in(text: str, path: str) -> str:
     return found[0]
 
 
-def wait_for(ask: Callable[[], T], *, patience: float = PATIENCE) -> T:
+def wait_for(ask: Callable[[], T], *, patience: float = PATIENCE, pause: float = 0.1) -> T:
     """Ask until the answer is something; how long that takes is nobody's promise."""
     limit = time.monotonic() + patience
     while not (answer := ask()):
         if time.monotonic() > limit:
             raise AssertionError("It did not come.")
-        time.sleep(0.1)
+        time.sleep(pause)
     return answer
 
 

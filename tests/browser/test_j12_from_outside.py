@@ -113,7 +113,7 @@ def wait_to_be_out(who: Person, *words: str) -> None:
         who.open("/")
         return "/login/" in who.page.url
 
-    wait_for(is_out, patience=A_WHILE)
+    wait_for(is_out, patience=A_WHILE, pause=1)
     who.see(*words)
 
 
@@ -213,7 +213,7 @@ def sign_in_by_text(who: Person, product: Clone) -> None:
         who.page.wait_for_load_state()
         return len(product.texts(PHONE)) == 2
 
-    wait_for(is_texted, patience=A_WHILE)
+    wait_for(is_texted, patience=A_WHILE, pause=1)
     who.give_code(product.texted_code(PHONE, number=2), "Sign in")
     who.is_at("/")
 
