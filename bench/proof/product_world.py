@@ -5,10 +5,11 @@ from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts import memberships, people, session_state, sessions, signin
-from accounts.models import Account, Membership, User
+from accounts import memberships, people, providers, session_state, sessions, signin, sso
+from accounts.claims import Claims
+from accounts.models import Account, Identity, Membership, Provider, SSOAttempt, User
 from accounts.session_state import FactorKind
-from accounts.signin import Pending, PendingStep
+from accounts.signin import Pending, PendingStep, Vouched
 from bench import people as bench_people
 from bench.people import request_with_session
 from enforcement import entrance, logouts, passes, policies
@@ -23,6 +24,8 @@ IN = {
     Step.ENROL_SOON: Answer.IN_UNTIL_DEADLINE,
     Step.ON_PASS: Answer.IN_ON_PASS,
 }
+SUBJECT = "the person"  # to every provider
+DOMAIN, NO_HASH = "bench.example", "a password that nothing fits"
 OUT = {
     "signed_out_pass_ended": Answer.PASS_ENDED,
     "code_required": Answer.CODE_NEEDED,
@@ -40,6 +43,8 @@ class ProductWorld:
     def __init__(self, *, accounts: int, is_staff: bool, now: datetime) -> None:
         self.person = bench_people.make_person(is_staff=is_staff, joined_at=now)
         self.accounts: list[Account] = [bench_people.make_account(now=now) for _ in range(accounts)]
+        User.objects.filter(pk=self.person.pk).update(password=NO_HASH)
+        self.providers: dict[int, Provider] = {}
         self.keys: dict[int, str] = {}
         self.pending: dict[int, Pending] = {}
         self.gate = GateMiddleware(page)
@@ -63,9 +68,16 @@ class ProductWorld:
         return OUT.get(code, Answer.SIGNED_OUT)
 
     def give_password(self, number: int, *, now: datetime) -> Leads:
-        """Begin a sign-in; return where it leads."""
-        person = self.fresh()
-        pending = signin.prepare(person, next_url="/", method="password", now=now)
+        return self.begin(number, through=None, now=now)
+
+    def begin(self, number: int, *, through: int | None, now: datetime) -> Leads:
+        """Begin a sign-in by password, or through a provider; return where it leads."""
+        person, method = self.fresh(), "password" if through is None else sso.METHOD
+        pending = signin.prepare(person, next_url="/", method=method, now=now)
+        if through is not None:
+            provider = self.providers[through].pk
+            vouched = Vouched(provider=provider, subject=SUBJECT)
+            pending = replace(pending, vouched=vouched, sso=(provider,))
         self.pending[number] = entrance.settle_first(pending, now=now)
         return self.leads(number, now=now)
 
@@ -77,9 +89,11 @@ class ProductWorld:
             return Leads.IN
         return Leads.CODE if step is PendingStep.CHALLENGE else Leads.SET_UP
 
-    def is_over(self, number: int) -> bool:
+    def is_over(self, number: int, *, now: datetime) -> bool:
         """Whether a sign-in begun earlier has to start over."""
-        return entrance.load_person(request_with_session(), self.pending[number]) is None
+        request = request_with_session()
+        entrance.next_step(request, self.pending[number], now=now)
+        return not entrance.has_person(request)
 
     def finish(self, number: int, *, verified: bool, now: datetime) -> None:
         pending = self.pending.pop(number)
@@ -93,6 +107,15 @@ class ProductWorld:
         bench_people.enrol(self.fresh(), now=now)
         self.pending[number] = replace(self.pending[number], stamp=self.fresh().stamp)
         self.finish(number, verified=True, now=now)
+
+    def pass_one_more(self, number: int, through: int, *, now: datetime) -> None:
+        request = request_with_session(self.keys[number])
+        self.gate.process_request(request)
+        provider = self.providers[through]
+        claims = Claims(subject=SUBJECT, email=self.person.email, email_verified=True)
+        sso.come_in(request, provider, claims, SSOAttempt(provider=provider, next="/"), now=now)
+        request.session.save()
+        self.keys[number] = str(request.session.session_key)
 
     # What a signed-in person does
 
@@ -118,6 +141,25 @@ class ProductWorld:
 
     def switch_off(self, account: int, *, now: datetime) -> None:
         policies.switch_off(account=self.accounts[account], actor=None, now=now)
+
+    def enter_provider(self, number: int, account: int, *, now: datetime) -> None:
+        """Store a provider that knows the person."""
+        holder = self.accounts[account]
+        holder.email_domains = [DOMAIN]
+        holder.save(update_fields=["email_domains"])
+        provider = Provider.objects.create(
+            account=holder, slug=f"{holder.slug}-{number}", name="Login", created_at=now,
+            issuer=f"https://{number}.example",
+        )  # fmt: skip
+        Identity.objects.create(
+            provider=provider, user=self.person, subject=SUBJECT, created_at=now, last_at=now
+        )
+        self.providers[number] = provider
+
+    def end_provider(self, number: int, *, is_cut_off: bool, now: datetime) -> None:
+        end = providers.cut_off if is_cut_off else providers.switch_off
+        support = bench_people.make_person(is_staff=True, joined_at=now)
+        end(provider=self.providers[number], actor=support, reason="asked", now=now)
 
     def join(self, account: int, *, now: datetime) -> None:
         bench_people.join(self.person, self.accounts[account], now=now)

@@ -22,10 +22,10 @@ RUNS = (
         name="histories",
         title="The gate against the rules, in random histories",
         what=(
-            "One person, two accounts, several browsers; events at random, instants down to the "
-            "millisecond beside each deadline.\nAfter every event each browser goes through the "
-            "middleware, and the answer is compared with\nwhat is written from the rules alone "
-            "(`tests/rulebook.py`)."
+            "One person, two accounts and their identity providers, several browsers; events at "
+            "random, instants down to\nthe millisecond beside each deadline. After every event each "
+            "browser goes through the middleware, and the answer\nis compared with what is written "
+            "from the rules alone (`tests/rulebook.py`)."
         ),
         database="sqlite",
         full=20_000,
