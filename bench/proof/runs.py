@@ -23,9 +23,9 @@ RUNS = (
         title="The gate against the rules, in random histories",
         what=(
             "One person, two accounts and their identity providers, several browsers; events at "
-            "random, instants down to\nthe millisecond beside each deadline. After every event each "
-            "browser goes through the middleware, and the answer\nis compared with what is written "
-            "from the rules alone (`tests/rulebook.py`)."
+            "random, instants down to\nthe millisecond beside each deadline. After every event "
+            "each browser goes through the middleware, and the answer\nis compared with what is "
+            "written from the rules alone (`tests/rulebook.py`)."
         ),
         database="sqlite",
         full=20_000,
