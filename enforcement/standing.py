@@ -4,11 +4,13 @@ The facts are annotations on a queryset, so that gate, report and jobs read the 
 gate compiled and joined to its session (``enforcement.reader``), the others on many people.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
+from django.db import router
 from django.db.models import (
     Case,
     DateTimeField,
@@ -26,6 +28,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Account, Invitation, Membership, User
 from enforcement import exemption
+from enforcement.compiled import ACCOUNT_HOLE, USER_HOLE, Compiled, compile_query
 from enforcement.decision import Standing
 from enforcement.models import Closing, Extension, Pass, Policy
 from twofactor import devices
@@ -78,7 +81,8 @@ def policies_of(person: User) -> QuerySet[Any]:
     return with_due_at(found, joined_at=joined_at, user=user).order_by("due_at")
 
 
-def facts(path: str = "", *, spared: bool = False) -> dict[str, Combinable]:
+@cache
+def facts(path: str = "", *, spared: bool = False) -> Mapping[str, Combinable]:
     """Return the facts as annotations, ``path`` leading from the queried row to its person.
 
     They are those of who comes by password. ``spared`` leaves out what single sign-on exempts the
@@ -139,7 +143,7 @@ def people_with_facts(people: QuerySet[User]) -> QuerySet[User]:
 def facts_of(person: User) -> Facts:
     """Return the facts that came with ``person``; asks once where they did not."""
     if not hasattr(person, "fact_due_at"):
-        person = people_with_facts(User.objects.filter(pk=person.pk)).get()
+        person = _asked(_person_query, person)
     return Facts(
         has_device=bool(person.fact_has_device),  # type: ignore[attr-defined]
         due_at=person.fact_due_at,  # type: ignore[attr-defined]
@@ -177,6 +181,40 @@ def _deadlines(person: User, known: Facts, joining_due_at: datetime | None) -> t
     return tuple(due for due in (known.due_at, of_staff, joining_due_at) if due is not None)
 
 
+# One person at a time: the same querysets, their SQL made once per process.
+ONE = Q(pk=USER_HOLE)
+
+
+@lru_cache(maxsize=8)
+def _person_query(using: str) -> Compiled:
+    return compile_query(people_with_facts(User.objects.filter(ONE)), using)
+
+
+@lru_cache(maxsize=8)
+def _usual_query(using: str) -> Compiled:
+    return compile_query(people_as_usual(User.objects.filter(ONE)), using)
+
+
+@lru_cache(maxsize=8)
+def _member_query(using: str) -> Compiled:
+    return compile_query(_as_members(User.objects.filter(ONE), Value(ACCOUNT_HOLE)), using)
+
+
+def _asked(query_for: Callable[[str], Compiled], person: User, **values: int) -> User:
+    """Return ``person`` as stored now, with facts.
+
+    :raises User.DoesNotExist: for who was deleted.
+    """
+    using = router.db_for_read(User) or "default"
+    query = query_for(using)
+    row = query.run(using, user_id=person.pk, **values)
+    if row is None:
+        raise User.DoesNotExist
+    found = query.instance(row, User, using)
+    query.annotate(found, row)
+    return found
+
+
 def standings(people: QuerySet[User]) -> Iterator[tuple[User, Standing]]:
     """Yield every person with the standing a new, unverified session would have."""
     for person in people_with_facts(people).iterator(chunk_size=500):
@@ -185,15 +223,19 @@ def standings(people: QuerySet[User]) -> Iterator[tuple[User, Standing]]:
 
 def standings_in(account: Account, people: QuerySet[User]) -> Iterator[tuple[User, Standing]]:
     """Yield each person as a member of ``account``: as SSO if that exempts the person from it."""
-    found = people.annotate(**facts(spared=True), fact_exempt=exempts(OuterRef("pk"), account))
-    for person in found.iterator(chunk_size=500):
+    for person in _as_members(people, account).iterator(chunk_size=500):
         yield person, standing_of(person, facts_of(person))
+
+
+def _as_members(people: QuerySet[User], account: Combinable | Account) -> QuerySet[User]:
+    exempt = exempts(OuterRef("pk"), account)
+    return people.annotate(**facts(spared=True), fact_exempt=exempt)
 
 
 def standing_in(account: Account, person: User) -> Standing:
     """Return where one member stands, as mails see people; None of it is of a session."""
-    ((_person, standing),) = standings_in(account, User.objects.filter(pk=person.pk))
-    return standing
+    found = _asked(_member_query, person, account_id=account.pk)
+    return standing_of(found, facts_of(found))
 
 
 def people_as_usual(people: QuerySet[User]) -> QuerySet[User]:
@@ -208,7 +250,7 @@ def usual_standing(person: User) -> Standing:
     ``person`` may come with the facts of ``people_as_usual``.
     """
     if not hasattr(person, "fact_exempt"):
-        person = people_as_usual(User.objects.filter(pk=person.pk)).get()
+        person = _asked(_usual_query, person)
     known = facts_of(person)
     return standing_of(person, replace(known, is_sso=known.is_sso and known.due_at is None))
 
