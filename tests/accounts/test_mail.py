@@ -47,7 +47,7 @@ from tests.accounts.entered import ENTERED
 from tests.enforcement.kit import DAY, HOUR, MINUTE, MS, sign_in
 from tests.factories import make_identity, make_user
 from tests.journeys.clock import Clock
-from tests.twofactor.people import enrol_app, enrol_phone, redeem
+from tests.twofactor.people import enrol_app, enrol_phone, make_enrolled, redeem
 from twofactor import backup_codes, budget, enrolment, mailbox
 from twofactor.models import TOTPDevice
 from twofactor.redeem import Kind as CodeKind
@@ -108,7 +108,7 @@ def addresses_and_passwords(ada: User, clock: Clock) -> None:
 
 
 def address_changed_by_support(member: User, clock: Clock) -> None:
-    staff = enrol_app(make_user(name="Stan", is_staff=True), now=clock.now).user
+    staff = make_enrolled(make_user(name="Stan", is_staff=True), now=clock.now).user
     support.change_address(
         user=member, email="other@n.example", reason="Left the firm.", actor=staff, now=clock.now
     )
@@ -125,7 +125,7 @@ def single_sign_on(account: Account, ada: User, clock: Clock) -> None:
 
 
 def factors(clock: Clock) -> None:
-    person = enrol_app(make_user(name="Fay"), now=clock.now).user
+    person = make_enrolled(make_user(name="Fay"), now=clock.now).user
     enrol_phone(person, now=clock.now)
     person.refresh_from_db()
     enrolled = enrol_app(person, now=clock.now + HOUR)
@@ -157,7 +157,7 @@ def new_backup_code(user: User, now: datetime) -> str:
 
 
 def the_requirement(account: Account, owner: User, ada: User, clock: Clock) -> None:
-    lost, ready = make_user(name="Lou"), enrol_app(make_user(name="Rita"), now=clock.now).user
+    lost, ready = make_user(name="Lou"), make_enrolled(make_user(name="Rita"), now=clock.now).user
     for person in (lost, ready):
         Membership.objects.create(account=account, user=person, joined_at=clock.now)
     support = make_user(is_staff=True)

@@ -12,7 +12,7 @@ from accounts.models import Provider, User
 from bench import people
 from tests.factories import PASSWORD, make_user
 from tests.journeys.clock import DAY, MS, START
-from tests.twofactor.people import Enrolled, enrol_app
+from tests.twofactor.people import Enrolled, make_enrolled
 
 __all__ = ["DAY", "HOUR", "MINUTE", "MS", "START"]
 
@@ -58,12 +58,12 @@ def sign_in_with_code(enrolled: Enrolled) -> Client:
 
 def enrolled_person(**fields: Any) -> Enrolled:
     """A person with an app, set up five minutes ago."""
-    return enrol_app(make_user(**fields), now=timezone.now())
+    return make_enrolled(make_user(**fields), now=timezone.now())
 
 
 def is_in(client: Client) -> bool:
-    """Whether a page for signed-in people opens."""
-    return client.get("/settings/", headers=PAGE).status_code == 200
+    """Whether a view for signed-in people opens; one that only takes a form, and draws no page."""
+    return client.get("/settings/sessions/end-all/", headers=PAGE).status_code == 405
 
 
 def fetch(client: Client, path: str = "/settings/", **how: Any) -> Any:

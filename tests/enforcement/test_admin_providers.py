@@ -27,7 +27,7 @@ from tests.enforcement.desk import account_page, owner_browser, support_browser
 from tests.enforcement.kit import PAGE
 from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import Clock
-from tests.twofactor.people import enrol_app
+from tests.twofactor.people import make_enrolled
 
 pytestmark = pytest.mark.django_db
 ENTERED = {
@@ -220,7 +220,7 @@ def test_switching_off_says_how_many_get_a_new_deadline(
 def test_the_end_of_a_provider_says_whom_it_meets(
     act: str, desk: Client, provider: Provider, ada: User, northwind: Account, now: datetime
 ) -> None:
-    ready = enrol_app(make_user(), now=now).user
+    ready = make_enrolled(make_user(), now=now).user
     bare, gone = make_user(password=None), make_user()
     for person in (ready, bare):
         Membership.objects.create(account=northwind, user=person)

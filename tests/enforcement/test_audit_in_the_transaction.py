@@ -14,7 +14,7 @@ from accounts.models import Account, AuditEvent, AuditSeal, Invitation, Membersh
 from enforcement import account_changes, joining, leaving, passes, policies, support
 from tests.enforcement.kit import HOUR
 from tests.factories import make_account, make_user
-from tests.twofactor.people import enrol_app
+from tests.twofactor.people import make_enrolled
 from twofactor import enrolment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.proves("S60")]
@@ -26,8 +26,8 @@ class World:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.owner, self.member, self.guest = make_user(), make_user(), make_user()
-        self.enrolled = enrol_app(make_user(), now=now - 2 * HOUR).user
-        self.root = enrol_app(make_user(is_staff=True, is_superuser=True), now=now - HOUR).user
+        self.enrolled = make_enrolled(make_user(), now=now - 2 * HOUR).user
+        self.root = make_enrolled(make_user(is_staff=True, is_superuser=True), now=now - HOUR).user
         self.account = make_account(owner=self.owner, members=(self.member, self.enrolled))
         self.membership = Membership.objects.get(account=self.account, user=self.member)
         self.invitation = self.invite(self.guest.email)

@@ -13,7 +13,7 @@ from enforcement.models import Policy
 from tests.enforcement.kit import sign_in
 from tests.factories import make_account, make_user
 from tests.journeys.clock import DAY, MS, Clock
-from tests.twofactor.people import Enrolled, attempt_of, enrol_app, redeem
+from tests.twofactor.people import Enrolled, attempt_of, enrol_app, make_enrolled, redeem
 from twofactor import enrolment, texts
 from twofactor.redeem import Kind
 from twofactor.texts import UsedUp
@@ -59,7 +59,7 @@ class World:
 def world(db: None, clock: Clock) -> World:
     names = (FIRST_OWNER, SECOND_OWNER, ADMIN, MUST_ACT, OUTSIDER, NEIGHBOUR)
     people = {name: make_user(f"{name}@n.example", name=name.title()) for name in names}
-    rita = enrol_app(make_user(f"{READY}@n.example", name="Rita"), now=clock.now)
+    rita = make_enrolled(make_user(f"{READY}@n.example", name="Rita"), now=clock.now)
     people[READY] = rita.user
     account = make_account(
         "northwind", owner=people[FIRST_OWNER], members=(people[MUST_ACT], people[READY])

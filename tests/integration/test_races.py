@@ -22,7 +22,7 @@ from enforcement.models import Pass, Policy
 from tests.factories import make_account, make_user
 from tests.integration.people import BACKUP_CODE, code_of, come_to_set_up, is_in, sign_in
 from tests.integration.threads import at_once, raised
-from tests.twofactor.people import enrol_app
+from tests.twofactor.people import enrol_app, make_enrolled
 from twofactor.models import BackupCodeSet, TOTPDevice
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -83,7 +83,7 @@ def test_parallel_switching_on_and_off_leaves_one_open_period_at_most() -> None:
 @pytest.mark.proves("S42")
 def test_a_pass_granted_fifty_times_at_once_is_one_pass() -> None:
     now = timezone.now()
-    support = enrol_app(make_user(is_staff=True), now=now).user
+    support = make_enrolled(make_user(is_staff=True), now=now).user
     member = enrol_app(now=now).user
     grant = partial(passes.grant_pass, user=member, actor=support, reason="Lost", now=now)
     results = at_once([grant] * 50)
@@ -96,7 +96,7 @@ def test_a_pass_granted_fifty_times_at_once_is_one_pass() -> None:
 def test_a_pass_approved_by_many_at_once_is_one_pass(settings: Settings) -> None:
     settings.TWO_FACTOR_PASS_APPROVAL = True
     now = timezone.now()
-    staff = [enrol_app(make_user(is_staff=True), now=now).user for _ in range(5)]
+    staff = [make_enrolled(make_user(is_staff=True), now=now).user for _ in range(5)]
     owner = make_user()
     policies.switch_on(account=make_account(owner=owner), actor=owner, now=now)
     asked = approvals.grant_or_ask(user=owner, actor=staff[0], reason="Lost", ticket="", now=now)
@@ -114,7 +114,7 @@ def test_a_pass_approved_by_many_at_once_is_one_pass(settings: Settings) -> None
 def test_approved_and_declined_at_once_is_one_of_both(settings: Settings) -> None:
     settings.TWO_FACTOR_PASS_APPROVAL = True
     now = timezone.now()
-    staff = [enrol_app(make_user(is_staff=True), now=now).user for _ in range(3)]
+    staff = [make_enrolled(make_user(is_staff=True), now=now).user for _ in range(3)]
     owner = make_user()
     policies.switch_on(account=make_account(owner=owner), actor=owner, now=now)
     asked = approvals.grant_or_ask(user=owner, actor=staff[0], reason="Lost", ticket="", now=now)

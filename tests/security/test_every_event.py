@@ -19,7 +19,7 @@ from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 from tests.security.acts import ACTS, World
 from tests.twofactor.people import (
-    enrol_app,
+    make_enrolled,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S60")]
@@ -32,7 +32,7 @@ COUNTERS = {"AddressFailure", "CodeFailure", "GotIn", "Session", "AlarmBell", "S
 def world(clock: Clock, settings: Any, tmp_path: Path) -> World:
     settings.OUTBOX_DIR = tmp_path
     owner, ada = make_user("owner@northwind.example"), make_user("ada@northwind.example")
-    eve = enrol_app(make_user("eve@northwind.example"), now=clock.now)
+    eve = make_enrolled(make_user("eve@northwind.example"), now=clock.now)
     account = make_account("northwind", owner=owner, members=(ada, eve.user))
     clock.forward(hours=1)
     return World(
@@ -40,8 +40,8 @@ def world(clock: Clock, settings: Any, tmp_path: Path) -> World:
         owner=owner,
         ada=ada,
         eve=eve,
-        sam=enrol_app(make_user(is_staff=True), now=clock.now).user,
-        root=enrol_app(make_user(is_staff=True, is_superuser=True), now=clock.now).user,
+        sam=make_enrolled(make_user(is_staff=True), now=clock.now).user,
+        root=make_enrolled(make_user(is_staff=True, is_superuser=True), now=clock.now).user,
         clock=clock,
         settings=settings,
     )

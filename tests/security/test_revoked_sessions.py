@@ -14,7 +14,7 @@ from enforcement import passes, support
 from tests.enforcement.kit import BACKGROUND, browser, is_in, sign_in, sign_in_with_code
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
-from tests.twofactor.people import Enrolled, enrol_app, enrol_phone, stamp_of
+from tests.twofactor.people import Enrolled, enrol_app, enrol_phone, make_enrolled, stamp_of
 from twofactor import enrolment
 from twofactor.models import TOTPDevice
 
@@ -32,14 +32,14 @@ def engine(request: pytest.FixtureRequest, settings: Settings) -> str:
 
 @pytest.fixture
 def eve(clock: Clock) -> Enrolled:
-    enrolled = enrol_app(make_user("eve@northwind.example"), now=clock.now)
+    enrolled = make_enrolled(make_user("eve@northwind.example"), now=clock.now)
     make_account("northwind", members=(enrolled.user,))
     return enrolled
 
 
 @pytest.fixture
 def sam(clock: Clock) -> User:
-    return enrol_app(make_user(is_staff=True), now=clock.now).user
+    return make_enrolled(make_user(is_staff=True), now=clock.now).user
 
 
 def fifty(client: Client) -> list[Client]:

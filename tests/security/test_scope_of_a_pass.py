@@ -16,7 +16,7 @@ from tests.enforcement.kit import enrolled_person, is_in, sign_in
 from tests.factories import PASSWORD, make_account, make_user
 from tests.journeys.clock import DAY, Clock, stopped_clock
 from tests.routes import routes
-from tests.twofactor.people import NUMBER, enrol_app, enrol_phone
+from tests.twofactor.people import NUMBER, enrol_phone, make_enrolled
 from twofactor import mailbox
 from twofactor.models import BackupCode, SMSDevice, TOTPDevice
 
@@ -110,7 +110,7 @@ def skewed(client: Client, hours: int, clock: Clock) -> None:
 def test_a_worker_whose_clock_is_wrong_ends_nothing_and_moves_no_end(hours: int) -> None:
     """The database's clock is the real one: it says that the worker's is not to be believed."""
     real = timezone.now()
-    person = enrol_app(make_user(), now=real - DAY).user
+    person = make_enrolled(make_user(), now=real - DAY).user
     policies.switch_on(account=make_account(members=(person,)), actor=None, now=real - DAY)
     until = real + timedelta(minutes=30)
     granted = passes.grant_pass(user=person, actor=None, reason="lost", now=until - DAY)

@@ -16,7 +16,7 @@ from tests.enforcement.kit import HOUR, PAGE, sign_in, sign_in_with_code
 from tests.factories import make_account, make_user
 from tests.integration.threads import at_once, raised
 from tests.journeys.clock import Clock
-from tests.twofactor.people import Enrolled, enrol_app
+from tests.twofactor.people import Enrolled, make_enrolled
 
 pytestmark = pytest.mark.proves("S37")
 MANY = 50
@@ -25,7 +25,7 @@ MANY = 50
 @pytest.fixture
 def olga(db: None, clock: Clock) -> Enrolled:
     """An owner with a device; another owner is told of what she does."""
-    return enrol_app(make_user("olga@northwind.example"), now=clock.now)
+    return make_enrolled(make_user("olga@northwind.example"), now=clock.now)
 
 
 @pytest.fixture

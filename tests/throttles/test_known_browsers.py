@@ -12,7 +12,7 @@ from tests.enforcement.kit import enrolled_person
 from tests.factories import PASSWORD, make_user
 from tests.journeys.clock import MS, Clock
 from tests.throttles.kit import HOME, VERIFY, at, get_in, give, guess_passwords, is_in
-from tests.twofactor.people import STEP, Enrolled, enrol_app
+from tests.twofactor.people import STEP, Enrolled, enrol_app, make_enrolled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S11")]
 
@@ -101,7 +101,7 @@ def test_a_browser_is_known_for_those_who_got_in_there_alone(
 
 
 def test_a_family_shares_a_browser(victim: Enrolled, known: Client, clock: Clock) -> None:
-    others = [enrol_app(make_user(), now=clock.now) for _ in range(3)]
+    others = [make_enrolled(make_user(), now=clock.now) for _ in range(3)]
     for other in others:
         get_in(other, known, other.code_at(clock.now))
         known.post("/logout/")

@@ -11,7 +11,7 @@ from tests.factories import make_user
 from tests.journeys.clock import Clock
 from tests.services.redis import RedisServer, redis_folder, running_redis_in
 from tests.throttles.kit import HOME, RECOVERY, VERIFY, at, begin, give, guess_passwords
-from tests.twofactor.people import enrol_app, enrol_phone
+from tests.twofactor.people import enrol_phone, make_enrolled
 from twofactor.models import CodeFailure
 
 pytestmark = [pytest.mark.redis, pytest.mark.django_db, pytest.mark.proves("S08", "S26", "S66")]
@@ -56,7 +56,7 @@ def test_neither_a_used_code_nor_a_wait_is_forgotten_with_redis(how: str, clock:
     with redis_folder() as folder, ExitStack() as stack:
         redis = stack.enter_context(running_redis_in(folder))
         both = enrol_phone(enrolled_person().user, now=clock.now)
-        app = enrol_app(make_user(), now=clock.now)
+        app = make_enrolled(make_user(), now=clock.now)
         stack.enter_context(cached_in(redis.url))
         code = app.code_at(clock.now)
         assert begin(app).post(VERIFY, {"code": code}).status_code == 302

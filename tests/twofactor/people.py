@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 import pyotp
 import time_machine
 
-from accounts.models import User
+from accounts import audit, mail
+from accounts.audit import Entry, Event
+from accounts.models import EndReason, User, random_value
 from tests.factories import make_user
-from twofactor import enrolment, phones, sent_codes, texts
+from twofactor import backup_codes, enrolment, phones, sent_codes, texts, totp
 from twofactor.models import SentCode, SMSDevice, TOTPDevice
 from twofactor.redeem import Kind, Try, redeemed
 
@@ -41,7 +43,9 @@ def redeem(given: Try, *, now: datetime) -> Kind:
 
 def enrol_app(user: User | None = None, *, now: datetime) -> Enrolled:
     """Set up an app, five minutes before ``now``, so that no code of now was used."""
-    user, before = user or make_user(), now - timedelta(minutes=5)
+    if user is None:
+        return make_enrolled(make_user(), now=now)
+    before = now - timedelta(minutes=5)
     app = enrolment.begin_app(user, attempt="setup", now=before)
     secret = app.open_secret()
     given = Try(
@@ -59,6 +63,36 @@ def enrol_app(user: User | None = None, *, now: datetime) -> Enrolled:
         secret=secret,
         app=TOTPDevice.objects.get(pk=confirmed.device.pk),
     )
+
+
+def make_enrolled(user: User, *, now: datetime) -> Enrolled:
+    """Leave the rows that ``enrol_app`` leaves of a new person, without its forty queries more.
+
+    A test holds the two together. Whoever had a factor, a pass or an open request is not for this.
+    """
+    before, secret = now - timedelta(minutes=5), totp.new_secret()
+    app = TOTPDevice(
+        user=user, name="Authenticator app", confirmed=True, attempt="", created_at=before,
+        confirmed_at=before, last_step=int(before.timestamp() // STEP.total_seconds()),
+    )  # fmt: skip
+    app.seal_secret(secret)
+    app.save()
+    codes = backup_codes.replace_codes(user, now=before)
+    user.stamp, user.ended_reason = random_value(), EndReason.SET_UP
+    user.enrolled_at, user.mailbox_nonce = before, random_value()
+    user.save(update_fields=["stamp", "ended_reason", "enrolled_at", "mailbox_nonce"])
+    told = {"method": "authenticator app", "at": before.isoformat()}
+    occasion = f"totpdevice:{app.pk}:{before.isoformat()}"
+    mail.owe("set_up_done", to=user, occasion=occasion, context=told, now=before)
+    done = (
+        (Event.DEVICE_CONFIRMED, {"method": "totpdevice", "replaced": False}),
+        (Event.CODE_ACCEPTED, {"kind": Kind.NEW_APP}),
+    )
+    audit.record_many(
+        [Entry(event=event, actor=user, subject=user, after=after) for event, after in done],
+        now=before,
+    )
+    return Enrolled(user=user, codes=codes, secret=secret, app=app)
 
 
 def enrol_phone(
