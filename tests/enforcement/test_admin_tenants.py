@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 
@@ -51,13 +52,15 @@ def tenant(word: str, *, clock: Clock) -> Tenant:
     ids = {
         "account": [account.pk],
         "user": [owner.pk, member.pk],
-        "auditevent": list(
-            AuditEvent.objects.filter(account_id=account.pk).values_list("pk", flat=True)
-        ),
-        "notice": list(Notice.objects.filter(account_id=account.pk).values_list("pk", flat=True)),
+        "auditevent": one_of_each("event", AuditEvent.objects.filter(account_id=account.pk)),
+        "notice": one_of_each("kind", Notice.objects.filter(account_id=account.pk)),
         "provider": [make_provider(account, now=now, name=f"Provider {word}").pk],
     }
     return Tenant(account, owner, member, ids)
+
+
+def one_of_each(column: str, rows: QuerySet[Any]) -> list[int]:
+    return list(dict(rows.values_list(column, "pk")).values())
 
 
 @pytest.fixture
@@ -71,13 +74,13 @@ def beta(alpha: Tenant, clock: Clock) -> Tenant:
 
 
 def row_pages(of: Tenant) -> list[str]:
-    """Return every page of the admin for every row of a tenant."""
+    """Return every page of the admin for every row of a tenant; of acts, for one person."""
     stock = [
         reverse(f"admin:accounts_{model}_change", args=[pk])
         for model, keys in of.ids.items()
         for pk in keys
     ]
-    people = [person_page(person, action) for person in (of.owner, of.member) for action in KINDS]
+    people = [person_page(of.member, action) for action in KINDS]
     return [
         *stock,
         *people,
@@ -104,10 +107,10 @@ def test_every_registered_model_is_in_the_matrix(alpha: Tenant) -> None:
 def test_an_owner_finds_no_row_of_another_account(alpha: Tenant, beta: Tenant) -> None:
     client = owner_browser(alpha.owner)
     for path in row_pages(beta):
-        for answer in (client.get(path), client.post(path, {"name": "mine", "confirm": "off"})):
-            assert answer.status_code in {404, 405}, path
-            assert "betatown" not in answer.content.decode(), path
-        assert client.get(path).status_code == 404
+        read, sent = client.get(path), client.post(path, {"name": "mine", "confirm": "off"})
+        assert read.status_code == 404, path
+        assert sent.status_code in {404, 405}, path
+        assert "betatown" not in (read.content + sent.content).decode(), path
     assert Account.objects.get(pk=beta.account.pk).name == "Betatown"
     assert policies.current(beta.account) is not None
     assert passes.open_pass(beta.member) is not None
