@@ -22,9 +22,18 @@ from accounts import audit, memberships, people, session_state, signin, sso_link
 from accounts.audit import Event
 from accounts.claims import Claims, Refused
 from accounts.emails import canonical_email
-from accounts.models import Identity, Invitation, Provider, Role, SSOAttempt, SSOPurpose, User
+from accounts.models import (
+    Account,
+    Identity,
+    Invitation,
+    Provider,
+    Role,
+    SSOAttempt,
+    SSOPurpose,
+    User,
+)
 from accounts.signin import Pending, Vouched
-from accounts.sso_admission import Admission, Entry, admission, check_address, check_live
+from accounts.sso_admission import Admission, Entry, admission, check_address, still_live
 from accounts.sso_attempts import Way, claim, forget_old, start
 
 __all__ = [
@@ -50,6 +59,7 @@ def come_in(
 
     :raises Refused: where nobody comes in.
     """
+    provider = still_live(provider)
     if attempt.purpose == SSOPurpose.PROVE:
         return _prove(request, provider, claims, attempt, now=now)
     try:
@@ -82,6 +92,7 @@ def _carried_out(provider: Provider, claims: Claims, *, now: datetime) -> Admiss
     found = admission(provider, claims, now=now)
     if found.entry is not Entry.NEW:
         return found
+    _hold(provider)
     user = people.create(
         email=canonical_email(claims.email),
         name=words.one_line(claims.name)[:LONGEST_NAME],
@@ -94,6 +105,15 @@ def _carried_out(provider: Provider, claims: Claims, *, now: datetime) -> Admiss
     if found.joins:
         memberships.add(account=provider.account, user=user, role=Role.MEMBER, actor=None, now=now)
     return replace(found, entry=Entry.KNOWN, user=user)
+
+
+def _hold(provider: Provider) -> None:
+    """Let nobody end ``provider`` until the new person is written down.
+
+    :raises Refused: if somebody just did.
+    """
+    Account.objects.select_for_update().get(pk=provider.account_id)
+    still_live(provider)
 
 
 def begin(
@@ -203,7 +223,6 @@ def _prove(
 
     :raises Refused: for another person, and where the provider does not say that it asked anew.
     """
-    check_live(provider)
     check_address(provider, claims)
     known = Identity.objects.filter(provider=provider, subject=claims.subject)
     person = request.user

@@ -58,8 +58,24 @@ def admission(provider: Provider, claims: Claims, *, now: datetime) -> Admission
 def check_live(provider: Provider) -> None:
     """:raises Refused: for a provider that was switched off or cut off."""
     if not provider.is_live:
-        text = _("%(provider)s no longer signs anybody in here. Sign in with your password.")
-        raise Refused("provider_off", text % {"provider": provider.name})
+        raise _is_over(provider)
+
+
+def _is_over(provider: Provider) -> Refused:
+    text = _("%(provider)s no longer signs anybody in here. Sign in with your password.")
+    return Refused("provider_off", text % {"provider": provider.name})
+
+
+def still_live(provider: Provider) -> Provider:
+    """Return ``provider`` as it is by now: to ask it takes time, in which it may be ended.
+
+    :raises Refused: if it was, or is gone altogether.
+    """
+    found = Provider.objects.select_related("account").filter(pk=provider.pk).first()
+    if found is None:
+        raise _is_over(provider)
+    check_live(found)
+    return found
 
 
 def check_address(provider: Provider, claims: Claims) -> str:

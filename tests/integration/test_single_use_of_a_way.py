@@ -9,13 +9,13 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import oidc_metadata
+from accounts import oidc_metadata, providers
 from accounts.audit import Event
 from accounts.models import AuditEvent, Identity, Membership, SSOAttempt, User
-from tests.factories import make_account, make_provider
+from tests.factories import make_account, make_provider, make_user
 from tests.integration.threads import at_once, raised
 from tests.services.idp import CLIENT_SECRET, Idp, running_idp
-from tests.sso.kit import House
+from tests.sso.kit import House, is_signed_in, refusals
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 MANY = 20
@@ -74,3 +74,28 @@ def test_a_new_person_who_comes_by_two_ways_at_once_is_one_person(house: House) 
     assert Identity.objects.count() == User.objects.filter(email=person(house.idp)["email"]).count()
     assert Membership.objects.filter(user__email="ada@northwind.example").count() == 1
     assert Identity.objects.count() == 1
+
+
+@pytest.mark.proves("S38")
+@pytest.mark.parametrize("end", [providers.switch_off, providers.cut_off])
+def test_of_those_who_come_back_while_the_provider_ends_each_is_in_or_refused(
+    house: House, end: Any
+) -> None:
+    browsers = [Client(headers={"accept": "text/html"}) for _ in range(8)]
+    backs = []
+    for number, browser in enumerate(browsers):
+        sub = f"person{number}"
+        house.idp.person = {**person(house.idp), "sub": sub, "email": f"{sub}@northwind.example"}
+        backs.append(house.idp.authorize(house.leave(browser)))
+    support, now = make_user(is_staff=True), timezone.now()
+    ending = partial(end, provider=house.provider, actor=support, reason="asked", now=now)
+    answers = at_once([
+        ending, *(partial(browser.get, back) for browser, back in zip(browsers, backs, strict=True))
+    ])  # fmt: skip
+    assert set(statuses(answers[1:])) <= {302, 403}
+    assert set(refusals()) <= {"provider_off"}
+    assert len(refusals()) == statuses(answers[1:]).count(403)
+    came = [browser for browser in browsers if "_auth_user_id" in browser.session]
+    assert {is_signed_in(browser) for browser in came} <= {end is providers.switch_off}
+    assert not is_signed_in(Client())
+    assert Client().get(backs[0]).status_code == 403

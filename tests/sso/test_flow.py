@@ -1,5 +1,6 @@
 """The way there and back: one state, one browser, one provider, once, within ten minutes (S47)."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,9 +10,10 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sso_attempts
+from accounts import oidc, providers, sso_attempts
 from accounts.audit import Event
-from accounts.models import AuditEvent, SSOAttempt
+from accounts.models import AuditEvent, Provider, SSOAttempt, User
+from tests.factories import make_user
 from tests.services.idp import Idp
 from tests.sso.kit import House, check_refused, is_signed_in, known_ada, refusals, signed_in_as
 
@@ -195,6 +197,32 @@ def test_a_way_through_a_provider_that_was_switched_off_ends(northwind: House) -
     northwind.provider.save()
     check_refused(northwind.client.get(back), northwind.client, code="provider_off")
     assert northwind.client.get(northwind.start_url).status_code == 403
+
+
+@pytest.mark.parametrize("end", ["switched off", "cut off", "deleted"])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_who_comes_back_just_as_the_provider_ends_is_refused_and_not_made(
+    northwind: House, monkeypatch: pytest.MonkeyPatch, end: str, is_known: bool
+) -> None:
+    """It ends while its token end point is asked, which may take seconds."""
+    if is_known:
+        known_ada(northwind)
+    people, ask = User.objects.count(), oidc.claims_of
+    how: dict[str, Any] = {"actor": make_user(is_staff=True), "reason": "x", "now": timezone.now()}
+    ends: dict[str, Callable[[], object]] = {
+        "switched off": lambda: providers.switch_off(provider=northwind.provider, **how),
+        "cut off": lambda: providers.cut_off(provider=northwind.provider, **how),
+        "deleted": lambda: Provider.objects.all().delete(),
+    }
+
+    def ask_and_end(*given: Any, **more: Any) -> Any:
+        claims = ask(*given, **more)
+        ends[end]()
+        return claims
+
+    monkeypatch.setattr(oidc, "claims_of", ask_and_end)
+    check_refused(northwind.come_back(), northwind.client, code="provider_off")
+    assert User.objects.count() == people + 1  # support alone
 
 
 def test_a_provider_that_never_was_is_no_page() -> None:
