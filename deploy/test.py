@@ -19,6 +19,8 @@ from tests.services.postgres import running_postgres
 
 NOTHING_COLLECTED = 5
 OURS = ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "DJANGO_SETTINGS_MODULE", "VAR_DIR", "BASE_URL")
+# Without compiled files each of six processes would rewrite the assertions of every test anew.
+UNWANTED = (*OURS, "PYTHONDONTWRITEBYTECODE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ def skipped_parts() -> list[str]:
 
 def run_pytest(arguments: list[str], *, database_url: str | None) -> Result:
     """Run pytest in a process of its own, since settings are read once per process."""
-    environment = {name: value for name, value in os.environ.items() if name not in OURS}
+    environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
     if database_url:
         environment["DATABASE_URL"] = database_url
     with tempfile.TemporaryDirectory() as folder:

@@ -40,9 +40,10 @@ def is_for(item: pytest.Item, *, on_postgres: bool) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of this run's database, and browser tests in one process."""
     on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
-    kept = [item for item in items if is_for(item, on_postgres=on_postgres)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
-    items[:] = kept
+    wanted = [is_for(item, on_postgres=on_postgres) for item in items]
+    left_out = [item for item, is_wanted in zip(items, wanted, strict=True) if not is_wanted]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item, is_wanted in zip(items, wanted, strict=True) if is_wanted]
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
