@@ -24,12 +24,15 @@ def shortened(values: Mapping[str, Any]) -> dict[str, str]:
 
 def set_apart(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is written from right to left, so marked that what is around it stays put."""
-    found = {name: _isolated(str(values[name])) for name in WRITTEN if values.get(name)}
+    found = {name: isolated(str(values[name])) for name in WRITTEN if values.get(name)}
     names = values.get("names")
-    return {**found, **({"names": [_isolated(str(name)) for name in names]} if names else {})}
+    return {**found, **({"names": [isolated(str(name)) for name in names]} if names else {})}
 
 
-def _isolated(text: str) -> str:
-    if any(unicodedata.bidirectional(letter) in RIGHT_TO_LEFT for letter in text):
-        return f"{ISOLATE}{text}{END_OF_ISOLATE}"
-    return text
+def is_right_to_left(text: str) -> bool:
+    """Return whether ``text`` has letters that are written from right to left."""
+    return any(unicodedata.bidirectional(letter) in RIGHT_TO_LEFT for letter in text)
+
+
+def isolated(text: str) -> str:
+    return f"{ISOLATE}{text}{END_OF_ISOLATE}" if is_right_to_left(text) else text

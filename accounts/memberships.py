@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, mail
+from accounts import audit, mail, wording
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 
@@ -135,10 +135,17 @@ def _tell_of_role(membership: Membership, role: str, actor: User, *, now: dateti
             "slug": membership.account.slug,
             "role": role,
             "old_role": membership.role,
-            "actor_name": actor.get_full_name(),
+            "actor_name": name_of(actor, membership.account),
         },
         now=now,
     )
+
+
+def name_of(actor: User, account: Account) -> str:
+    """Return how mails name who acted: who of support was at work, no member reads."""
+    managers = Membership.objects.managers().filter(account=account, user=actor)
+    is_support = actor.is_bound_staff and not managers.exists()
+    return wording.SUPPORT if is_support else actor.get_full_name()
 
 
 def _check_rank(actor: User, membership: Membership, *, role: str = "") -> None:

@@ -29,7 +29,7 @@ def remove(*, membership: Membership, actor: User, now: datetime) -> None:
     """
     memberships.remove(membership=membership, actor=actor, now=now)
     occasion, context = _told(membership)
-    context["actor_name"] = actor.get_full_name()
+    context["actor_name"] = memberships.name_of(actor, membership.account)
     mail.owe(
         "removed_from_account", to=membership.user, occasion=occasion, context=context, now=now
     )

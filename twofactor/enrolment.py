@@ -265,8 +265,7 @@ def reset(user: User, *, actor: User | None, reason: str, now: datetime) -> None
     locked = _lock(user)
     void_all(locked, now=now)
     sessions.renew_stamp(User.objects.filter(pk=user.pk), reason=EndReason.RESET)
-    name = actor.get_full_name() if actor else wording.SUPPORT
-    context = {"at": now.isoformat(), "reason": reason, "actor_name": name}
+    context = {"at": now.isoformat(), "reason": reason, "actor_name": wording.SUPPORT}
     mail.owe("reset", to=locked, occasion=now.isoformat(), context=context, now=now)
     audit.record(
         Event.TWO_FACTOR_RESET, actor=actor, subject=locked, after={"reason": reason}, now=now

@@ -4,11 +4,13 @@ from datetime import datetime
 
 import pytest
 
+from accounts import memberships, wording
 from accounts.memberships import LastOwner, NotAllowed
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from enforcement import leaving
 from tests.enforcement.kit import is_in, sign_in
 from tests.factories import make_user
+from twofactor import enrolment
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +65,22 @@ def test_who_is_removed_is_told_by_whom(
     assert Notice.objects.get().context["actor_name"] == "Olga Owner"
     row = AuditEvent.objects.get(event="member_removed")
     assert (row.actor_id, row.subject_id) == (owner.pk, ada.pk)
+
+
+@pytest.mark.parametrize("is_manager", [False, True])
+def test_nobody_reads_who_of_support_was_at_work(
+    northwind: Account, ada: User, now: datetime, is_manager: bool
+) -> None:
+    sue = make_user("sue@support.example", name="Sue", is_staff=True, is_superuser=True)
+    if is_manager:
+        Membership.objects.create(account=northwind, user=sue, role=Role.OWNER)
+    member = membership_of(ada)
+    memberships.change_role(membership=member, role=Role.ADMIN, actor=sue, now=now)
+    leaving.remove(membership=member, actor=sue, now=now)
+    enrolment.reset(ada, actor=sue, reason="Phone lost", now=now)
+    by = {notice.kind: notice.context["actor_name"] for notice in Notice.objects.filter(user=ada)}
+    who = "Sue" if is_manager else wording.SUPPORT
+    assert by == {"role_changed": who, "removed_from_account": who, "reset": wording.SUPPORT}
 
 
 @pytest.mark.parametrize(

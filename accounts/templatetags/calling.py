@@ -1,0 +1,27 @@
+"""Names that people chose, inside sentences of ours: ``{{ person|named }}``.
+
+A name that is written from right to left would turn round what stands beside it.
+"""
+
+from django import template
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString
+
+from accounts import mail_names
+
+register = template.Library()
+
+
+@register.filter
+def named(name: object) -> SafeString:
+    """Return ``name``, set apart where it is written from right to left."""
+    told = "" if name is None else str(name)
+    if mail_names.is_right_to_left(told):
+        return format_html("<bdi>{}</bdi>", told)
+    return conditional_escape(told)
+
+
+@register.filter
+def isolated(name: object) -> str:
+    """Return the same as a text: titles and choices can't have elements in them."""
+    return mail_names.isolated("" if name is None else str(name))
