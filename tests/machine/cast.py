@@ -6,8 +6,8 @@ Each history is rolled back to it. Whatever changes in a history besides rows li
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from accounts.models import Account, Membership, User
-from tests.factories import PASSWORD, make_account, make_user
+from accounts.models import Account, Identity, Membership, Provider, User
+from tests.factories import PASSWORD, make_account, make_provider, make_user
 from tests.journeys.driver import REAUTHENTICATE, VERIFY, Browser
 from tests.twofactor.people import enrol_app
 from twofactor import devices, sent_codes
@@ -15,6 +15,7 @@ from twofactor.models import SentCode
 
 TEXT_FOR_VERIFY, TEXT_FOR_PROOF = "/login/verify/text/", "/reauthenticate/text/"
 ANSWERS_ONLY_POSTS = "/settings/sessions/end-all/"
+DOMAINS = ["northwind.example", "home.example", "work.example"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Cast:
     """An owner, Ada who owns an account herself, and Ben, who has set up an app; and support.
 
     Northwind and Eastwind can require it, Garden can't. All three people are in Northwind, Ada
-    and Ben in the others as well.
+    and Ben in the others as well. Northwind and Eastwind have providers, which know all three.
     """
 
     people: tuple[User, ...]
@@ -39,14 +40,26 @@ def stored(*, now: datetime) -> Cast:
     owner, ada, ben = (make_user(name, name=name.split("@")[0].title()) for name in names)
     helper = make_user("support@gatehouse.example", name="Sam", is_staff=True)
     enrolled = enrol_app(ben, now=now)
+    northwind = make_account("northwind", owner=owner, members=(ada, ben), email_domains=DOMAINS)
+    eastwind = make_account("eastwind", owner=ada, members=(ben,), email_domains=DOMAINS)
+    for account in (northwind, eastwind):
+        known_to(make_provider(account, now=now), now=now)
     return Cast(
         people=(owner, ada, ben),
         support=enrol_app(helper, now=now).user,
-        northwind=make_account("northwind", owner=owner, members=(ada, ben)),
-        eastwind=make_account("eastwind", owner=ada, members=(ben,)),
+        northwind=northwind,
+        eastwind=eastwind,
         garden=make_account("garden", owner=make_user("gus@garden.example"), members=(ada, ben)),
         secret=enrolled.secret,
         codes=tuple(enrolled.codes),
+    )
+
+
+def known_to(provider: Provider, *, now: datetime) -> None:
+    """Let ``provider`` know everybody there is."""
+    Identity.objects.bulk_create(
+        Identity(provider=provider, user=user, subject=f"{user.pk}", created_at=now, last_at=now)
+        for user in User.objects.filter(is_staff=False)
     )
 
 
@@ -59,6 +72,7 @@ class Someone:
     browsers: list[Browser]
     codes: list[str] = field(default_factory=list)
     proved: set[int] = field(default_factory=set)  # the browsers in which a code was given
+    passed: dict[int, set[int]] = field(default_factory=lambda: {0: set(), 1: set()})  # providers
 
     @classmethod
     def of(cls, user: User, *, password: str = PASSWORD) -> "Someone":
@@ -94,6 +108,7 @@ class Someone:
         browser = self.browsers[which]
         browser.client.cookies.clear()
         self.proved.discard(which)
+        self.passed[which].clear()
         return browser
 
     def code_for(self, browser: Browser, action: str) -> str:

@@ -9,7 +9,6 @@ from tests.journeys.driver import (
     RECOVERY,
     SETUP,
     SETUP_APP,
-    SETUP_MAILBOX,
     SETUP_TEXT,
     VERIFY,
     Browser,
@@ -83,8 +82,7 @@ class Doors(Stage):
         had = devices.has_device(person.user)
         browser.open(SETUP)
         person.prove_again(browser)
-        if browser.page.path == SETUP_MAILBOX:
-            browser.prove_mailbox()
+        self.prove_mailbox(browser)
         if browser.page.path == SETUP and any("method" in f.names for f in browser.page.forms):
             browser.choose(method)
         if self._confirm_device(person, browser):

@@ -8,7 +8,7 @@ from hypothesis.stateful import rule
 from accounts import invitations, memberships
 from accounts.models import Account, User
 from enforcement import joining, leaving
-from tests.journeys.driver import SETUP_MAILBOX, Browser
+from tests.journeys.driver import Browser
 from tests.journeys.post import link_in, mails_to, run_jobs
 from tests.machine.cast import Someone
 from tests.machine.stage import PAUSES, WHERE, WHICH, WHO, Stage
@@ -40,8 +40,7 @@ class Members(Stage):
     def _leave_by_page(self, person: Someone, account: Account) -> None:
         """Leave as far as the page offers it: in, or held up with the mailbox proved."""
         browser = self.come_back(person, 1)
-        if browser.page.path == SETUP_MAILBOX:
-            browser.prove_mailbox()
+        self.prove_mailbox(browser)
         path = f"/accounts/{account.slug}/leave/"
         browser.open(path)
         if any((form.action or browser.page.path) == path for form in browser.page.forms):
@@ -86,6 +85,7 @@ class Members(Stage):
     def use_another_address(self, after: str, who: int, which: int, where: int | None) -> None:
         """Everywhere, or for one membership."""
         self.pause(after)
+        self.may_end = True
         person, new = self.someone(who), f"address{next(self.numbers)}@work.example"
         if where is None:
             self._change_everywhere(person, which, new)

@@ -9,30 +9,45 @@ from django.db.models import Count
 from hypothesis.stateful import initialize, invariant, rule
 
 from accounts.models import Account, Membership, Notice
-from enforcement.models import Pass, Policy
+from enforcement.models import Pass
 from tests.journeys.post import run_jobs
+from tests.machine import facts
 from tests.machine.cast import Someone
 from tests.machine.desk import Desk
 from tests.machine.doors import Doors
 from tests.machine.members import Members
 from tests.machine.stage import PAUSES
-from twofactor.models import SMSDevice, TOTPDevice
+from tests.machine.through import Through
 
 
-class Machine(Desk, Members, Doors):
+class Machine(Desk, Members, Doors, Through):
     """Begins with Ada in and Ben half-way in, so that an end ahead or a code is soon in reach."""
 
     @initialize()
     def begin(self) -> None:
-        start = self.start
+        start, ada = self.start, self.someone(1)
         if start != "nothing yet":
             self.switch_on(self.account(0))
         if "pass" in start:
-            self.grant(self.someone(1).user)
-        self.come_back(self.someone(1), 0)
+            self.grant(ada.user)
+        if "provider" in start:
+            self._come_by_both_doors(ada)
+        else:
+            self.come_back(ada, 0)
         self.give_password(self.someone(2), 0)
         if "nearly" in start:
             self.pause("just before the next end")
+
+    def _come_by_both_doors(self, ada: Someone) -> None:
+        """Through the provider and by password, where the provider is required; a day goes by."""
+        self.look_after_provider("at once", where=0, act="require")
+        self.come_through("at once", who=1, which=0, where=0)
+        self.come_back(ada, 1)
+        for which in (0, 1):
+            self.look_at_account("at once", who=1, which=which, where=0)
+        self.pause("the day after")
+        assert ada.is_in(0), "a session that came through a live provider is bound"
+        assert not ada.is_in(1), "a session by password is exempt"
 
     @rule(after=PAUSES)
     def jobs(self, after: str) -> None:
@@ -43,25 +58,19 @@ class Machine(Desk, Members, Doors):
 
     @invariant()
     def nobody_gets_a_page_who_may_not(self) -> None:
+        """And nobody loses a session that came through a live provider, and was in before."""
+        were_in, self.were_in = self.were_in, set()
         for person in self.people:
             for which in range(len(person.browsers)):
+                where = f"{person.email} in browser {which}"
                 if person.is_in(which):
-                    why = self._why_not(person, which)
-                    assert not why, f"{person.email} in browser {which} is let in: {why}"
-
-    def _why_not(self, person: Someone, which: int) -> str:
-        now = self.clock.now
-        leave = Pass.objects.filter(user=person.pk, closed_at=None).first()
-        if leave is not None:
-            return "" if now < leave.until else "the pass ran out"
-        apps = TOTPDevice.objects.filter(user=person.pk, confirmed=True)
-        if apps.exists() or SMSDevice.objects.filter(user=person.pk, confirmed=True).exists():
-            return "" if which in person.proved else "enrolled, and no code was given"
-        for one in Membership.objects.filter(user=person.pk):
-            policy = Policy.objects.filter(account=one.account_id, ended_at=None).first()
-            if policy and (policy.deadline <= now or one.joined_at > policy.starts_at):
-                return "overdue"
-        return ""
+                    why = facts.why_not(person, which, now=self.clock.now)
+                    assert not why, f"{where} is let in: {why}"
+                    self.were_in.add((person.pk, which))
+                elif (person.pk, which) in were_in and not self.may_end:
+                    why = facts.why_not(person, which, now=self.clock.now)
+                    assert why or not facts.vouching_for(person, which), f"{where} is out"
+        self.may_end = False
 
     @invariant()
     def each_account_has_an_owner(self) -> None:

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from accounts import audit_check, seals
 from accounts.models import Account, AuditEvent, User
-from enforcement.models import Pass, Policy
+from enforcement.models import Extension, Pass, Policy
 from tests.journeys.clock import MS, stopped_clock
 from tests.journeys.driver import LOGIN, SETUP, SETUP_MAILBOX, VERIFY, Browser
 from tests.machine.cast import Cast, Someone
@@ -50,6 +50,8 @@ class Stage(RuleBasedStateMachine):
         cache.clear()
         self.clock.forward(hours=1)
         self.people = [Someone.of(person) for person in self.cast.people]
+        self.were_in: set[tuple[int, int]] = set()  # who, in which browser, after the last act
+        self.may_end = False  # whether this act may end a session that a provider vouches for
         self.people[2].holds(secret=self.cast.secret, codes=list(self.cast.codes))
 
     def someone(self, who: int) -> Someone:
@@ -103,6 +105,7 @@ class Stage(RuleBasedStateMachine):
             self.clock.set(self.clock.now + SPANS[after])
             return
         ends = [*Policy.objects.filter(ended_at=None).values_list("deadline", flat=True)]
+        ends += Extension.objects.filter(swept_at=None).values_list("deadline", flat=True)
         ends += Pass.objects.filter(closed_at=None).values_list("until", flat=True)
         ahead = [end + ENDS[after] for end in ends if end + ENDS[after] > self.clock.now]
         if ahead:
@@ -120,6 +123,11 @@ class Stage(RuleBasedStateMachine):
         if code:
             browser.submit(VERIFY, code=code)
         return bool(code)
+
+    def prove_mailbox(self, browser: Browser) -> None:
+        """Where a page asks for the mailed code, unless the next one can't be had yet."""
+        if any("code" in form.names for form in browser.page.forms):
+            browser.prove_mailbox()
 
     def come_back(self, person: Someone, which: int) -> Browser:
         """Be in with this browser, as far as password and phone lead."""
