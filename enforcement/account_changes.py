@@ -37,8 +37,12 @@ def check_plan(account: Account, plan: str) -> None:
 def check_domains(account: Account, domains: list[str]) -> None:
     """Check what a live provider speaks for; an account without one may name any domains.
 
+    What was found holds until the transaction under way ends: nobody else is given a domain
+    meanwhile. So the form that asks first tells what is wrong, and ``change`` finds it so.
+
     :raises accounts.provider_checks.NotValid: saying why not.
     """
+    locks.hold("email domains")
     if providers.live_of(account) is not None:
         provider_checks.check_domains(account, domains)
 
@@ -58,7 +62,6 @@ def change(*, account: Account, actor: User, now: datetime) -> None:
     if "plan" in changed:
         check_plan(stored, account.plan)
     if "email_domains" in changed:
-        locks.hold("email domains")
         check_domains(stored, account.email_domains)
     account.save(update_fields=changed)
     audit.record(
