@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from bench import audit_rows, codes, crowds, owners
+from bench import audit_rows, codes, crowds, owners, switched_off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,8 @@ class Finding:
     milliseconds: float
     usual: str
     usual_milliseconds: float
-    least: float | None = None  # how many times faster at least; None: for information
+    # How many times faster at least, below 1 where somewhat slower is right; None: for information.
+    least: float | None = None
     note: str = ""
 
     @property
@@ -34,6 +35,8 @@ class Finding:
 MEASUREMENTS: tuple[Callable[[], Finding], ...] = (
     lambda: Finding(**crowds.forced_logout(people=10_000, sessions=100_000), least=20),
     lambda: Finding(**crowds.announcement(members=10_000)),
+    lambda: Finding(**switched_off.mails(members=10_000), least=0.4),
+    lambda: Finding(**switched_off.sign_outs(members=10_000), least=0.4),
     lambda: Finding(**crowds.deadline_scan(periods=100_000, due=1_000), least=20),
     lambda: Finding(**owners.page(members=100_000)),
     lambda: Finding(**codes.backup_code_try(), least=5),

@@ -49,7 +49,10 @@ def _through_sso(rows: list[_Found], account: Account) -> set[int]:
     if not passed:
         return set()
     live = dict(Provider.objects.live().filter(pk__in=passed).values_list("pk", "account"))
-    ended = Identity.objects.filter(provider__in=passed, provider__cut_off_at=None)
+    # Of these people alone: a provider knows many more than one chunk of a sweep.
+    ended = Identity.objects.filter(
+        provider__in=passed, provider__cut_off_at=None, user__in={row.user for row in rows}
+    )
     kept = set(ended.filter(stamp_at_end=F("user__stamp")).values_list("provider", "user"))
     met = set()
     for row in rows:

@@ -24,6 +24,7 @@ def runs(size: int) -> dict[str, Callable[[], str]]:
         single_use,
         suites,
         switching,
+        ways_back,
     )
 
     def told(found: dict[str, Any]) -> str:
@@ -40,6 +41,7 @@ def runs(size: int) -> dict[str, Callable[[], str]]:
         "histories": lambda: str(model_check.run(size)) + ": no difference",
         "previews": lambda: previews.run(size),
         "single_use": lambda: single_use.run_all(uses=200, rounds=size),
+        "ways_back": lambda: ways_back.run_all(uses=200, rounds=size),
         "single_use_sqlite": lambda: single_use.run_all(uses=40, rounds=size),
         "wrong_codes": lambda: with_cheap_codes(
             lambda: races.wrong_codes_at_once(200, rounds=size)

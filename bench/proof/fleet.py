@@ -24,10 +24,11 @@ PROCESSES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """One form, as a browser with these cookies sends it."""
+    """One form, or a page asked for, as a browser with these cookies sends it."""
 
     path: str
-    fields: dict[str, str]
+    fields: dict[str, str] = field(default_factory=dict)
+    method: str = "post"
     cookies: dict[str, str] = field(default_factory=dict)
     address: str = "192.0.2.77"
 
@@ -97,6 +98,7 @@ def running_fleet(folder: Path, *, threads: int, processes: int = PROCESSES) -> 
         DATABASE_URL=test_database_url(),
         VAR_DIR=str(folder),
         LOG_LEVEL="ERROR",
+        SSO_ALLOW_PRIVATE="1",
     )
     command = [sys.executable, "-m", "bench.proof.poster", str(threads)]
     with ExitStack() as stack:

@@ -54,6 +54,17 @@ RUNS = (
         full=50,
     ),
     Run(
+        name="ways_back",
+        title="One answer of an identity provider, 200 times at once",
+        what=(
+            "PostgreSQL, four processes of 50 threads; a new person's, by OpenID Connect and by "
+            "SAML, with the same browser's cookies.\nOne comes in, the provider is asked once, and "
+            "nobody is answered with an error."
+        ),
+        database="postgres",
+        full=50,
+    ),
+    Run(
         name="single_use_sqlite",
         title="What may happen once, 40 times at once on SQLite",
         what="The same in a file, by four processes of ten threads.",

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from bench.proof import __main__ as proof
-from bench.proof import single_use
+from bench.proof import single_use, ways_back
 from bench.proof.fleet import PROCESSES, Fleet, running_fleet
 from bench.proof.runs import RUNS
 
@@ -54,6 +54,15 @@ def test_what_may_happen_once_happens_once(
 ) -> None:
     settings.OUTBOX_DIR = tmp_path
     single_use.run(race, fleet, uses=USES, rounds=ROUNDS.get(race, 1))
+
+
+@pytest.mark.postgres
+@pytest.mark.idp
+@pytest.mark.xdist_group("fleet")
+@pytest.mark.proves("S47", "S51")
+@pytest.mark.django_db(transaction=True)
+def test_of_parallel_callbacks_with_one_answer_exactly_one_comes_in(fleet: Fleet) -> None:
+    ways_back.run(fleet, uses=USES, rounds=1)
 
 
 @pytest.mark.proves("S04", "S23")
