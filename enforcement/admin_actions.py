@@ -41,7 +41,7 @@ from enforcement.admin_forms import (
     StaffForm,
 )
 from enforcement.models import Approval
-from enforcement.passes import NotGrantable
+from enforcement.passes import AlreadyGranted, NotGrantable
 from enforcement.support import NotAllowed
 
 TEMPLATE = "enforcement/admin/action.html"
@@ -72,6 +72,8 @@ class Kind:
     fresh: Fresh | None = Fresh.STRONG
     is_danger: bool = False
     is_open_to: Callable[[User, User], bool] = _is_support
+    # Refusals that find done what was asked for: a second click, or a colleague's.
+    already: tuple[type[NotGrantable], ...] = ()
 
 
 WAITS = gettext_lazy(
@@ -158,6 +160,7 @@ KINDS = {
         check=_check_grant,
         form=GrantForm,
         is_open_to=passes.may_help,
+        already=(AlreadyGranted,),
     ),
     "pass_revoke": Kind(
         title=gettext_lazy("Revoke the pass"),
@@ -259,15 +262,19 @@ def page(
     given = request.POST if request.method == "POST" else None
     waiting = approvals.open_approval(person, now=now)
     form = kind.form(given, initial=_initial(person, waiting))
-    refused, _ = _refusal(lambda: kind.check(person, viewer, now))
     if request.method == "POST" and form.is_valid():
-        refused, said = _refusal(lambda: kind.do(person, viewer, form.cleaned_data, now))
-        if not refused:
+        error, said = _refusal(lambda: kind.do(person, viewer, form.cleaned_data, now))
+        if error is None:
             messages.success(request, said or str(kind.done).format(**words))
-            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
-        support.note_refusal(
-            user=person, actor=viewer, tried=name, why=in_english(refused), now=now
-        )
+            return _to_person(person)
+        why = in_english(error.args[0])
+        support.note_refusal(user=person, actor=viewer, tried=name, why=why, now=now)
+        if isinstance(error, kind.already):
+            messages.warning(request, error.args[0])
+            return _to_person(person)
+    else:
+        error, _ = _refusal(lambda: kind.check(person, viewer, now))
+    refused = error.args[0] if error else ""
     return TemplateResponse(
         request,
         TEMPLATE,
@@ -285,6 +292,10 @@ def page(
         },
         status=409 if refused and request.method == "POST" else 200,
     )
+
+
+def _to_person(person: User) -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
 
 
 def _not_open(
@@ -305,9 +316,11 @@ def _initial(person: User, waiting: Approval | None) -> dict[str, Any]:
     }
 
 
-def _refusal(call: Callable[[], str | None]) -> tuple[str | Promise, str | None]:
-    """Return the reason for which ``call`` refuses, empty when it went well; and its answer."""
+def _refusal(
+    call: Callable[[], str | None],
+) -> tuple[NotGrantable | NotAllowed | None, str | None]:
+    """Return what ``call`` refuses with, None when it went well; and its answer."""
     try:
-        return "", call()
+        return None, call()
     except (NotGrantable, NotAllowed) as error:
-        return error.args[0], None
+        return error, None

@@ -29,6 +29,10 @@ class NotGrantable(Exception):
     """The pass can't be granted or revoked by this person; the text says why."""
 
 
+class AlreadyGranted(NotGrantable):
+    """A pass is running; the text says so."""
+
+
 def check_grantable(*, user: User, actor: User | None, now: datetime) -> None:
     """Check who helps whom; ``actor`` is None for the operator at the command line.
 
@@ -40,7 +44,7 @@ def check_grantable(*, user: User, actor: User | None, now: datetime) -> None:
         raise NotGrantable(_("This sign-in is deactivated."))
     standing = standing_for(user)
     if standing.pass_until is not None and now < standing.pass_until:
-        raise NotGrantable(_("A pass is already running."))
+        raise AlreadyGranted(_("A pass is already running."))
     if not standing.has_device and decide(standing, now=now).step is Step.PROCEED:
         raise NotGrantable(_("Nothing asks this person for a second factor."))
 

@@ -1,5 +1,6 @@
 """One posting process of ``bench.proof.fleet``: waits at its pipe, posts, reports, waits again."""
 
+import gc
 import json
 import os
 import sys
@@ -62,6 +63,7 @@ def main(threads: int) -> None:
     browsers: SimpleQueue[Browser] = SimpleQueue()
     with ThreadPoolExecutor(threads) as pool:
         start_all(pool, browsers, threads)
+        gc.freeze()  # what is here now stays: nobody need look through it again and again
         tell("up")
         for line in sys.stdin:
             told = json.loads(line)

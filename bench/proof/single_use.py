@@ -224,7 +224,7 @@ def reset_link(fleet: Fleet, uses: int) -> None:
 
 
 def pass_grant(fleet: Fleet, uses: int) -> None:
-    """Four of the support staff press the button for one person."""
+    """Four of the support staff press the button for one person; each is led to the person."""
     person = enrolled_cheaply()
     with people.cheap_backup_codes():
         staff = [support_browser(f"s{next(_numbers)}@gatehouse.example") for _ in range(4)]
@@ -238,7 +238,11 @@ def pass_grant(fleet: Fleet, uses: int) -> None:
         passes=(Pass.objects.filter(user=person.user).count(), 1),
         audited=(events(Event.PASS_GRANTED, subject_id=person.user.pk), 1),
         told=(Notice.objects.filter(kind="pass_granted", user=person.user).count(), 1),
-        granted=(led_to(answers, person_page(person.user)), 1),
+        refused=(events(Event.PASS_REFUSED, subject_id=person.user.pk), uses - 1),
+        answered=(
+            {(answer.status, answer.location) for answer in answers},
+            {(302, person_page(person.user))},
+        ),
     )
 
 

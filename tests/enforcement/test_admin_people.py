@@ -147,9 +147,10 @@ def test_a_second_grant_says_that_a_pass_is_running(dora: Enrolled, clock: Clock
     until = Pass.objects.get().until
     clock.forward(minutes=5)
     answer = post(client, dora.user, "pass", **REASON)
-    assert answer.status_code == 409
-    assert "A pass is already running." in text_of(answer)
+    assert answer.headers["Location"] == person_page(dora.user)
+    assert "A pass is already running." in text_of(client.get(person_page(dora.user)))
     assert Pass.objects.get().until == until
+    assert events("pass_refused") == ["pass_refused"]
 
 
 @pytest.mark.proves("B103")
@@ -332,6 +333,7 @@ def test_a_reset_needs_a_reason(dora: Enrolled) -> None:
 def test_a_reset_during_a_pass_is_refused(dora: Enrolled, clock: Clock) -> None:
     passes.grant_pass(user=dora.user, actor=None, reason="lost", now=clock.now)
     answer = post(support_browser(), dora.user, "reset", **REASON)
+    assert answer.status_code == 409
     assert "A pass is already running." in text_of(answer)
     assert devices.has_device(dora.user)
 
