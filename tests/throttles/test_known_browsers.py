@@ -159,15 +159,14 @@ def altered(value: str) -> dict[str, str]:
 
 
 @pytest.mark.proves("S17", "B88")
-@pytest.mark.parametrize("how", altered("a.1.b.c"))
 def test_an_altered_cookie_gives_nothing_and_is_no_error(
-    how: str, victim: Enrolled, known: Client, clock: Clock
+    victim: Enrolled, known: Client, clock: Clock
 ) -> None:
     guess_passwords(at(HOME), make_user(), 10)
-    browser = at(HOME)
-    value = altered(known.cookies[COOKIE].value)[how]
-    browser.cookies[COOKIE] = value
-    assert give(browser, victim.user).status_code == 429
+    for how, value in altered(known.cookies[COOKIE].value).items():
+        browser = at(HOME)
+        browser.cookies[COOKIE] = value
+        assert give(browser, victim.user).status_code == 429, how
 
 
 def test_a_cookie_is_good_for_a_year(victim: Enrolled, known: Client, clock: Clock) -> None:
