@@ -62,6 +62,7 @@ def runs(size: int) -> dict[str, Callable[[], str]]:
         "journeys": suites.journeys,
         "journeys_sqlite": suites.journeys,
         "bare_clone": suites.bare_clone,
+        "pages": suites.pages,
         "office": lambda: suites.office(size),
         "assertions": lambda: assertions.tampered(size),
         "odd_values": lambda: suites.odd_values(size),

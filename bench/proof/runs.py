@@ -179,6 +179,17 @@ RUNS = (
         full=1,
     ),
     Run(
+        name="pages",
+        title="Every page, in each language and form",
+        what=(
+            "The whole tour in a real browser: axe at 360 and 1280, in the light and the dark, "
+            "reflow at 320 (400 % zoom),\ntargets, sizes, `lang`; in English, and in German and "
+            "French with long, right-to-left and emoji names."
+        ),
+        database="sqlite",
+        full=1,
+    ),
+    Run(
         name="odd_values",
         title="A thousand odd values",
         what=(

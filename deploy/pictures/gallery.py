@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.browser import tour as through
+from tests.browser import tour_links, tour_provider
 from tests.browser.product import Product
 from tests.browser.tour import Tour, set_stage
 from tests.browser.walk import Camera, Person
@@ -25,7 +26,7 @@ QUALITY = 72
 STORY = ("home-in-the-window", "setup", "setup-app", "backup-codes")
 STORY_HEIGHT = 620
 SECTIONS = {
-    "Signing in": ("login", "verify", "recovery", "help", "password"),
+    "Signing in": ("login", "verify", "recovery", "help", "password", "link"),
     "Set-up": ("setup", "backup", "invitation", "device"),
     "Accounts and settings": (
         "home",
@@ -152,9 +153,11 @@ def take(product: Product, data: Path, browser: Browser, *, into: Path) -> None:
         return Tour(product=product, data=data, account=name, slug=slug, someone=someone)
 
     people = {"owner": "Olivia Owner", "ada": "Ada Lovelace"}
-    staff = {"rita": "Rita Root", "otto": "Otto Other"}
+    staff = {"rita": "Rita Root", "otto": "Otto Other", "lea": "Lea Fischer"}
     others = {"ben": "Ben Okafor", "chloe": "Chloe Martin"}
-    through.support_desk(tour("harbour", "Harbour Lights", people | staff, is_required=True))
+    harbour = tour("harbour", "Harbour Lights", people | staff, is_required=True)
+    tour_provider.enter_a_provider(harbour, through.support_desk(harbour))
+    tour_links.links(harbour)
     story = tour("lighthouse", "Lighthouse Studios", people | others, is_required=False)
     through.faults(story)
     through.whole_story(story)

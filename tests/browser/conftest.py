@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from tests.browser.eyes import Eyes
 from tests.browser.product import Product, running_product
+from tests.browser.speech import Speech
 from tests.browser.tour import Tour, set_stage
 from tests.browser.walk import Camera, Person, unseen
 
@@ -84,26 +85,31 @@ def person(
     """Return a function that gives somebody a browser of their own."""
 
     def make(
-        email: str, *, look: Callable[[Page, str], None] = unseen, **options: object
+        email: str,
+        *,
+        look: Callable[[Page, str], None] = unseen,
+        language: str = "en",
+        **options: object,
     ) -> Person:
         return Person(
             product=product,
-            context=new_context(**options),
+            context=new_context(locale=language, **options),
             email=email,
             camera=camera,
             has_script=bool(options.get("java_script_enabled", True)),
             look=look,
+            speech=Speech(language),
         )
 
     return make
 
 
 @pytest.fixture
-def look(axe_source: str) -> Iterator[Callable[[Page, str], None]]:
-    """A function that looks at a page; what is wrong with any is told at the end."""
-    eyes = Eyes(axe=axe_source)
-    yield eyes.look
-    assert not eyes.faults, "\n".join(eyes.faults)
+def eyes(axe_source: str) -> Iterator[Eyes]:
+    """Eyes that look at pages; what is wrong with any is told at the end."""
+    opened = Eyes(axe=axe_source)
+    yield opened
+    assert not opened.faults, "\n".join(opened.faults)
 
 
 @pytest.fixture
@@ -112,18 +118,19 @@ def tour(
     person: Callable[..., Person],
     product: Product,
     data: Path,
-    look: Callable[[Page, str], None],
+    eyes: Eyes,
 ) -> Callable[..., Tour]:
     """Return a function that sets the stage for a tour on which each page is looked at."""
 
     def make(*names: str, **wanted: object) -> Tour:
+        eyes.language = str(wanted.get("language", "en"))
         slug = stage(*names, **wanted)[0].partition("@")[2].removesuffix(".example")
         return Tour(
             product=product,
             data=data,
             account=str(wanted.get("name", slug.title())),
             slug=slug,
-            someone=lambda email: person(email, look=look),
+            someone=lambda email: person(email, look=eyes.look, language=eyes.language),
         )
 
     return make

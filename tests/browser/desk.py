@@ -29,7 +29,7 @@ def switch_on(owner: Person, account: str) -> None:
     owner.see("The mails, as they will be sent", "Deadline, if switched on now")
     owner.look(owner.page, "admin-requirement")
     owner.press("Require it from now on")
-    owner.see(f"{account} requires two-factor authentication.")
+    owner.see(account, "requires two-factor authentication. The members are mailed")
     owner.look(owner.page, "admin-account-required")
 
 
@@ -70,8 +70,8 @@ def first_sign_in(staff: Person) -> None:
 
 def look_at_the_account(owner: Person) -> None:
     """Look at all that an owner's page can show: figures, filters, a narrowed list, a reminder."""
-    owner.page.get_by_text("The figures as a table").click()
-    owner.page.get_by_text("Search and filter").click()
+    owner.find("The figures as a table").click()
+    owner.find("Search and filter").click()
     owner.look(owner.page, "admin-account-figures")
     owner.page.locator("#narrow-outcome").select_option("must_act")
     owner.press("Show")

@@ -28,16 +28,19 @@ class Product:
     url: str
     outbox: Path
 
-    def mails(self, email: str, *, subject: str = "") -> list[EmailMessage]:
+    def mails(self, email: str, *, subject: str | re.Pattern[str] = "") -> list[EmailMessage]:
         """Return the mails to ``email``, oldest first, whose subject has these words."""
+        wanted = (
+            subject if isinstance(subject, re.Pattern) else re.compile(re.escape(subject), re.I)
+        )
         found = []
         for path in sorted(self.outbox.glob("*.eml")):
             mail = message_from_bytes(path.read_bytes(), policy=policy.default)
-            if mail["To"] == email and subject.lower() in str(mail["Subject"]).lower():
+            if mail["To"] == email and wanted.search(str(mail["Subject"])):
                 found.append(mail)
         return found
 
-    def mail(self, email: str, *, subject: str = "", number: int = 1) -> str:
+    def mail(self, email: str, *, subject: str | re.Pattern[str] = "", number: int = 1) -> str:
         """Wait for the mail of that number; return its text."""
         found = wait_for(lambda: self.mails(email, subject=subject)[number - 1 :])
         part = found[0].get_body(preferencelist=("plain",))

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.eyes import IN_FULL
 from tests.browser.walk import Authenticator, Person
 
 pytestmark = pytest.mark.browser
+WIDTHS = (1280, 360) if IN_FULL else (1280,)
 TABS = 40  # more than any page has places to stop at
 FOCUSED = """() => {
     const at = document.activeElement;
@@ -56,11 +58,12 @@ def give_password(who: Person) -> None:
     press(who.page, "Continue")
 
 
+@pytest.mark.parametrize("width", WIDTHS)
 def test_sign_in_and_set_up_by_keyboard_alone(
-    stage: Callable[..., list[str]], person: Callable[..., Person]
+    stage: Callable[..., list[str]], person: Callable[..., Person], width: int
 ) -> None:
     _, email = stage("ada")
-    ada = person(email)
+    ada = person(email, viewport={"width": width, "height": 800})
     ada.follow_mail("asks you")
     give_password(ada)
     ada.is_at("/two-factor/setup/")

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyotp
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.product import DEMO_PASSWORD, Product, code_in, link_in
+from tests.browser.speech import Speech
 
 JSQR = Path(__file__).parents[1] / "node_modules/jsqr/dist/jsQR.js"
 DECODE = """async (picture) => {
@@ -75,6 +76,7 @@ class Person:
     password: str = DEMO_PASSWORD
     has_script: bool = True
     look: Callable[[Page, str], None] = unseen
+    speech: Speech = field(default_factory=Speech)
     page: Page = field(init=False)
     app: Authenticator | None = None
     codes: list[str] = field(default_factory=list)
@@ -93,17 +95,25 @@ class Person:
         self.page.goto(path if path.startswith("http") else self.product.url + path)
 
     def press(self, name: str) -> None:
-        self.page.get_by_role("button", name=name, exact=True).click()
+        self.page.get_by_role("button", name=self.speech.says(name)).click()
 
     def follow(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=True).first.click()
+        self.page.get_by_role("link", name=self.speech.says(name)).first.click()
 
     def see(self, *words: str) -> None:
         for each in words:
-            expect(self.page.locator("body")).to_contain_text(each)
+            expect(self.page.locator("body")).to_contain_text(self.speech.reads(each))
 
     def is_at(self, path: str) -> None:
         expect(self.page).to_have_url(re.compile(f"^{re.escape(self.product.url + path)}([?#]|$)"))
+
+    def find(self, words: str) -> Locator:
+        """Return what has ``words`` in its text."""
+        return self.page.get_by_text(self.speech.reads(words))
+
+    def mail(self, subject: str, *, number: int = 1) -> str:
+        """Wait for the mail of that number; return its text."""
+        return self.product.mail(self.email, subject=self.speech.reads(subject), number=number)
 
     def fill(self, **fields: str) -> None:
         for name, value in fields.items():
@@ -142,14 +152,13 @@ class Person:
         self.is_at("/two-factor/setup/mailbox/")
         self.look(self.page, "setup-mailbox")
         self.proofs += 1
-        subject = "code for setting up"
-        mail = self.product.mail(self.email, subject=subject, number=self.proofs)
+        mail = self.mail("code for setting up", number=self.proofs)
         self.give_code(code_in(mail), "Continue")
         expect(self.page).not_to_have_url(re.compile("/mailbox/"))
 
     def follow_mail(self, subject: str) -> None:
         """Open the set-up link of a mail."""
-        self.open(link_in(self.product.mail(self.email, subject=subject), "/two-factor/setup/link"))
+        self.open(link_in(self.mail(subject), "/two-factor/setup/link"))
 
     def choose(self, method: str) -> None:
         self.is_at("/two-factor/setup/")
