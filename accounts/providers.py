@@ -186,7 +186,7 @@ def unlink(*, identity: Identity, actor: User, reason: str, now: datetime) -> No
     gone, _rows = Identity.objects.filter(pk=identity.pk).delete()
     if not gone:
         raise NotAllowed(_("The provider knows this person no more."))
-    sessions.end_everything(user, reason=EndReason.EVERYWHERE)
+    sessions.end_everything(user, reason=EndReason.UNLINKED)
     provider = identity.provider
     _record(
         Event.SSO_UNLINKED,

@@ -27,6 +27,7 @@ class EndReason(models.TextChoices):
     EVERYWHERE = "everywhere", _("you signed out everywhere")
     CUT_OFF = "cut_off", _("the single sign-on that you came through was stopped")
     LEFT = "left", _("you no longer belong to the account whose single sign-on you used")
+    UNLINKED = "unlinked", _("support disconnected you from your single sign-on")
     IDLE = "idle", _("nothing had happened for a while")
     EXPIRED = "expired", _("the session had reached its greatest age")
 

@@ -14,6 +14,7 @@ from accounts import certificates, provider_checks, providers, signals
 from accounts.models import (
     Account,
     AuditEvent,
+    EndReason,
     Identity,
     Membership,
     Notice,
@@ -246,6 +247,7 @@ def test_who_is_unlinked_is_signed_out_and_told(
     ada.refresh_from_db()
     assert not Identity.objects.exists()
     assert ada.session_salt != salt
+    assert ada.ended_reason == EndReason.UNLINKED
     row = last("sso_unlinked")
     assert (row.subject_id, row.account_id) == (ada.pk, provider.account_id)
     assert identity.subject not in str(row.before)
