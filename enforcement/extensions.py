@@ -26,7 +26,7 @@ KIND = "provider_off"
 
 def keep_sessions(provider: Provider) -> None:
     """Note the stamps of now: what renewed them before ended no session of single sign-on."""
-    stamp = User.objects.filter(pk=OuterRef("user_id")).values("stamp")
+    stamp = User.objects.filter(pk=OuterRef("user_id")).order_by().values("stamp")
     Identity.objects.filter(provider=provider).update(stamp_at_end=Subquery(stamp))
 
 
