@@ -41,7 +41,7 @@ NEEDED = """() => ({
     parts: performance.getEntriesByType("resource").map((part) => part.name)
         .filter((name) => name.includes("/static/")),
     blocking: performance.getEntriesByType("resource")
-        .filter((part) => part.renderBlockingStatus === "blocking").length,
+        .filter((part) => part.renderBlockingStatus === "blocking").map((part) => part.name),
 })"""
 
 
@@ -86,9 +86,12 @@ class Eyes:
         # The outbox of a developer's machine is as large as the mails in it.
         is_large = size > LARGEST and "/outbox/" not in page.url
         found = [f"{size:,} bytes"] if is_large else []
-        # The stock admin brings stylesheets of its own.
-        if needed["blocking"] > 1 and "/admin/" not in page.url:
-            found.append(f"{needed['blocking']} requests keep it from being shown")
+        # The stock admin brings stylesheets of its own, but no script may keep a page from view.
+        blocking = needed["blocking"]
+        if "/admin/" in page.url:
+            blocking = ["", *(part for part in blocking if part.endswith(".js"))]
+        if len(blocking) > 1:
+            found.append(f"kept from view by {blocking}")
         return found
 
     def _size(self, page: Page, address: str) -> int:
