@@ -17,13 +17,14 @@ from django.test import override_settings
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 
-from accounts.models import Account, Membership, Role, User
+from accounts.models import Account, Membership, Provider, Role, User
 from bench import people
 from bench.proof.product_world import ProductWorld, page
 from enforcement import passes, policies, progress, report, roster, tasks
 from enforcement.middleware import GateMiddleware
 from enforcement.notices import Outcome
 from enforcement.roster import Asked
+from tests.factories import make_identity, make_provider
 from tests.rulebook import LET_IN, Leads
 from twofactor import devices
 
@@ -50,6 +51,15 @@ class Made:
     is_outside: bool
     other_since: int | None  # hours since another account required it
     acts: str  # "", "sets up", "gets a pass"
+    comes: str  # by password, "through" the account's provider, or "known" to it and by password
+
+    @property
+    def is_exempt(self) -> bool:
+        return self.comes == "through"
+
+    @property
+    def is_bound_elsewhere(self) -> bool:
+        return self.other_since is not None or self.is_staff
 
 
 MEMBERS = some.builds(
@@ -63,13 +73,15 @@ MEMBERS = some.builds(
     is_outside=some.booleans(),
     other_since=some.sampled_from([None, None, 1, 20, 30]),
     acts=some.sampled_from(["", "", "sets up", "gets a pass"]),
+    comes=some.sampled_from(["", "", "through", "known"]),
 )
 
 
 class Member(ProductWorld):
     """One of the members, with the browser that was signed in before the preview."""
 
-    def __init__(self, made: Made, account: Account, *, now: datetime) -> None:
+    def __init__(self, made: Made, provider: Provider, *, now: datetime) -> None:
+        account = provider.account
         self.made, self.account = made, account
         self.person = _person(made, now=now)
         self.accounts, self.keys, self.pending = [account], {}, {}
@@ -79,9 +91,13 @@ class Member(ProductWorld):
         if made.has_app:
             people.enrol(self.person, now=now - 9 * DAY)
         self._leave(now=now)
+        if made.comes:
+            make_identity(provider, self.person, now=now)
+        through = (provider,) if made.is_exempt else ()
         has_app = devices.can_verify(self.fresh())
-        self.keys[0] = people.sign_in(self.person, verified=has_app, now=now)
-        User.objects.filter(pk=self.person.pk).update(is_active=made.is_active)
+        self.keys[0] = people.sign_in(self.person, verified=has_app, now=now, through=through)
+        last = provider if made.is_exempt else None
+        User.objects.filter(pk=self.person.pk).update(is_active=made.is_active, last_provider=last)
 
     def _bind_elsewhere(self, *, now: datetime) -> None:
         if self.made.other_since is None:
@@ -165,7 +181,8 @@ def _day(made: list[Made]) -> list[Outcome]:
         account = people.make_account(now=START - 20 * DAY)
         account.email_domains = ["work.example"]
         account.save()
-        members = [Member(each, account, now=START) for each in made]
+        provider = make_provider(account, now=START - 20 * DAY)
+        members = [Member(each, provider, now=START) for each in made]
         promised = agree(account, now=START)
         _check_listed(members, promised)
         was_in = {member.person.pk: member.is_let_in() for member in members}
@@ -222,7 +239,7 @@ def _before(idle: list[Member], promised: dict[int, Outcome], was_in: dict[int, 
     """A millisecond before the deadline nobody is out whom nothing else binds."""
     for member in idle:
         key, made = member.person.pk, member.made
-        is_free = made.other_since is None and not made.is_staff and made.is_active
+        is_free = not made.is_bound_elsewhere and made.is_active
         if is_free and was_in[key] and promised[key] is Outcome.MUST_ACT and not member.is_let_in():
             raise Wrong(f"{made} is out before the deadline.")
 
@@ -243,6 +260,7 @@ def _check(member: Member, promised: Outcome, *, is_idle: bool, now: datetime) -
         expected = (True, Leads.CODE)
     else:
         # Must act and did nothing; or had a pass, which has ended by the deadline at the latest.
-        expected = (False, Leads.SET_UP)
+        # A session through the provider stays where nothing else binds; a password is no exemption.
+        expected = (member.made.is_exempt and not member.made.is_bound_elsewhere, Leads.SET_UP)
     if (is_in, leads) != expected:
         raise Wrong(f"{member.made} was {promised.value} and came to {is_in}, {leads}.")

@@ -34,8 +34,8 @@ RUNS = (
         name="previews",
         title="The preview against what then happens",
         what=(
-            "Members made at random: roles, devices, passes, staff, bounces, other accounts. The "
-            "switch, 24 hours, the jobs.\nEach came out as the preview had said, and the "
+            "Members made at random: roles, devices, passes, single sign-on, staff, bounces, other "
+            "accounts. The switch, 24 hours, the jobs.\nEach came out as the preview had said, and the "
             "database's counts and filters agree with `decide`."
         ),
         database="sqlite",
