@@ -25,6 +25,7 @@ class EndReason(models.TextChoices):
     PASSWORD = "password", _("the password was changed")
     ADDRESS = "address", _("the email address was changed")
     EVERYWHERE = "everywhere", _("you signed out everywhere")
+    BY_SUPPORT = "by_support", _("our support signed you out everywhere")
     CUT_OFF = "cut_off", _("the single sign-on that you came through was stopped")
     LEFT = "left", _("you no longer belong to the account whose single sign-on you used")
     UNLINKED = "unlinked", _("support disconnected you from your single sign-on")

@@ -12,7 +12,7 @@ from accounts import addresses, audit, passwords, people, sessions
 from accounts.audit import Event
 from accounts.emails import canonical_email
 from accounts.memberships import LastOwner
-from accounts.models import User
+from accounts.models import EndReason, User
 from enforcement import four_eyes, pass_mails, passes
 from twofactor import devices, enrolment
 
@@ -73,7 +73,8 @@ def sign_out(*, user: User, actor: User, now: datetime) -> None:
     :raises NotAllowed: for who may not.
     """
     check_may_handle(user=user, actor=actor)
-    sessions.end_everything(User.objects.select_for_update(no_key=True).get(pk=user.pk))
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    sessions.end_everything(user, reason=EndReason.BY_SUPPORT)
     audit.record(Event.SESSIONS_ENDED, actor=actor, subject=user, now=now)
 
 

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts import passwords, sessions
 from accounts.models import Account, EndReason, Session, User
-from enforcement import logouts, policies
+from enforcement import logouts, policies, support
 from tests.enforcement.kit import (
     DAY,
     HOUR,
@@ -114,6 +114,13 @@ def test_signing_out_everywhere_is_the_reason_on_the_other_devices(ada: User, cl
     assert here.post("/settings/sessions/end-all/")["Location"] == "/login/"
     assert told(there) is EndReason.EVERYWHERE
     assert told(here) is None
+
+
+def test_whom_support_signs_out_reads_that_support_did_it(ada: User, clock: Clock) -> None:
+    client, staff = sign_in(ada), enrolled_person(is_staff=True).user
+    support.sign_out(user=ada, actor=staff, now=clock.now)
+    assert told(client) is EndReason.BY_SUPPORT
+    assert "our support did this" in client.get("/login/").content.decode()
 
 
 def test_the_next_sign_in_forgets_the_reason(northwind: Account, ada: User, clock: Clock) -> None:
