@@ -35,8 +35,8 @@ RUNS = (
         title="The preview against what then happens",
         what=(
             "Members made at random: roles, devices, passes, single sign-on, staff, bounces, other "
-            "accounts. The switch, 24 hours, the jobs.\nEach came out as the preview had said, and the "
-            "database's counts and filters agree with `decide`."
+            "accounts.\nThe switch, 24 hours, the jobs. Each came out as the preview had said, "
+            "and the database's\ncounts and filters agree with `decide`."
         ),
         database="sqlite",
         full=1_000,
