@@ -21,6 +21,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.management.commands import flush
 from django.db import connection
 from django.template import engines
+from django.utils import translation
 
 from accounts import letters
 from tests.tampering import as_administrator
@@ -84,6 +85,12 @@ def tests_empty_their_tables() -> None:
 
     operations.execute_sql_flush = flush_as_administrator  # type: ignore[assignment,method-assign]
     flush.emit_post_migrate_signal = lambda *args, **kwargs: None  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def words_are_english() -> None:
+    """What a test activates stays active in its thread; no other may read that."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
