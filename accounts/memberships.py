@@ -142,10 +142,10 @@ def _tell_of_role(membership: Membership, role: str, actor: User, *, now: dateti
 
 
 def name_of(actor: User, account: Account) -> str:
-    """Return how mails name who acted: who of support was at work, no member reads."""
+    """Return how mails to its members name who acted; staff who manage it act as its own."""
     managers = Membership.objects.managers().filter(account=account, user=actor)
-    is_support = actor.is_bound_staff and not managers.exists()
-    return wording.SUPPORT if is_support else actor.get_full_name()
+    is_its_own = actor.is_bound_staff and managers.exists()
+    return actor.get_full_name() if is_its_own else wording.name_of(actor)
 
 
 def _check_rank(actor: User, membership: Membership, *, role: str = "") -> None:

@@ -28,12 +28,6 @@ LOCK = 0x67617465  # the advisory lock of whoever seals
 BATCH, CHUNK = 1000, 500
 # How far below the last seal a row is looked for: ids are given out before they commit.
 NEAR, WIDE = 500, 100_000
-# Plain SQL, as each change that is audited asks this: building it would cost more than running it.
-WAITING = """
-SELECT event.* FROM accounts_auditevent event WHERE event.number > %s AND NOT EXISTS (
-    SELECT 1 FROM accounts_auditseal seal WHERE seal."row" = event.number AND seal."row" > %s
-) ORDER BY event.number LIMIT %s
-"""
 TOLD = (
     "event", "actor_id", "actor", "subject_id", "subject", "account_id", "before", "after",
     "address", "request_id",
@@ -158,7 +152,7 @@ def is_anything_waiting() -> bool:
 def waiting(*, after: int = 0) -> Iterator[AuditEvent]:
     """Yield the rows without a seal, a chunk at a time."""
     while True:
-        chunk = list(AuditEvent.objects.raw(WAITING, [after, after, CHUNK]))
+        chunk = list(AuditEvent.objects.waiting(after=after).order_by("number")[:CHUNK])
         yield from chunk
         if len(chunk) < CHUNK:
             return

@@ -10,12 +10,21 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import pgettext, pgettext_lazy
 
+from accounts.models import User
+
 Context = Mapping[str, Any]
 Teller = Callable[[Context], str]
 
 SUPPORT, OPERATOR = "our support", "the operator of this site"
 
 _tellers: dict[str, tuple[str, Teller]] = {}
+
+
+def name_of(actor: User | None) -> str:
+    """Return how mails name who acted; support staff appear as what they are."""
+    if actor is None:
+        return OPERATOR
+    return SUPPORT if actor.is_bound_staff else actor.get_full_name()
 
 
 def register(name: str, teller: Teller, *, kept_in: str = "") -> None:

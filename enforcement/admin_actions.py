@@ -255,47 +255,55 @@ def page(
     asked = admin_proof.missing(request, kind.fresh, now=now) if kind.fresh else None
     if asked is not None:
         return asked
-    words = {
-        "person": str(person),
-        "until": overview.told_to(viewer, person_page.pass_until(now=now)),
-    }
-    given = request.POST if request.method == "POST" else None
     waiting = approvals.open_approval(person, now=now)
+    given = request.POST if request.method == "POST" else None
     form = kind.form(given, initial=_initial(person, waiting))
-    if request.method == "POST" and form.is_valid():
-        error, said = _refusal(lambda: kind.do(person, viewer, form.cleaned_data, now))
+    if given is not None and form.is_valid():
+        error = _carry_out(request, person, name, form.cleaned_data, now=now)
         if error is None:
-            messages.success(request, said or str(kind.done).format(**words))
-            return _to_person(person)
-        why = in_english(error.args[0])
-        support.note_refusal(user=person, actor=viewer, tried=name, why=why, now=now)
-        if isinstance(error, kind.already):
-            messages.warning(request, error.args[0])
-            return _to_person(person)
+            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
     else:
-        error, _ = _refusal(lambda: kind.check(person, viewer, now))
-    refused = error.args[0] if error else ""
-    return TemplateResponse(
-        request,
-        TEMPLATE,
-        {
-            **context,
-            "title": kind.title,
-            "person": person,
-            "kind": kind,
-            "until": words["until"],
-            "waiting": waiting,
-            "why_two": four_eyes.why_needed(person, now=now),
-            "explanation": f"enforcement/admin/actions/{name}.html",
-            "form": form,
-            "refused": refused,
-        },
-        status=409 if refused and request.method == "POST" else 200,
-    )
+        error, _answer = _refusal(lambda: kind.check(person, viewer, now))
+    shown = {
+        **context,
+        "title": kind.title,
+        "person": person,
+        "kind": kind,
+        "until": _until(viewer, now=now),
+        "waiting": waiting,
+        "why_two": four_eyes.why_needed(person, now=now),
+        "explanation": f"enforcement/admin/actions/{name}.html",
+        "form": form,
+        "refused": error.args[0] if error else "",
+    }
+    is_refused = error is not None and given is not None
+    return TemplateResponse(request, TEMPLATE, shown, status=409 if is_refused else 200)
 
 
-def _to_person(person: User) -> HttpResponse:
-    return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
+def _carry_out(
+    request: HttpRequest, person: User, name: str, given: dict[str, Any], *, now: datetime
+) -> NotGrantable | NotAllowed | None:
+    """Do it, and leave a message for the next page; return what refuses it, if anything does.
+
+    What is found done already counts as done: the message says so. The try is written down.
+    """
+    kind, viewer = KINDS[name], person_of(request)
+    words = {"person": str(person), "until": _until(viewer, now=now)}
+    error, answer = _refusal(lambda: kind.do(person, viewer, given, now))
+    if error is None:
+        messages.success(request, answer or str(kind.done).format(**words))
+        return None
+    why = in_english(error.args[0])
+    support.note_refusal(user=person, actor=viewer, tried=name, why=why, now=now)
+    if isinstance(error, kind.already):
+        messages.warning(request, error.args[0])
+        return None
+    return error
+
+
+def _until(viewer: User, *, now: datetime) -> str:
+    """Return when a pass granted now would end, as ``viewer`` is told."""
+    return overview.told_to(viewer, person_page.pass_until(now=now))
 
 
 def _not_open(

@@ -8,7 +8,6 @@ from django.core.validators import DomainNameValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import locks
 from accounts.forms import EmailField, NameField, WordsField
 from accounts.models import Account, User
 from accounts.provider_checks import NotValid
@@ -78,12 +77,7 @@ class AccountForm(OwnersAccountForm):
         return plan
 
     def clean_email_domains(self) -> list[str]:
-        """Refuse what another account's provider speaks for, or was given since the page opened.
-
-        Whoever changes domains does so under this lock, which holds until they are saved, too.
-        """
         domains: list[str] = self.cleaned_data["email_domains"]
-        locks.hold("email domains")
         try:
             account_changes.check_domains(self.instance, domains)
         except NotValid as error:

@@ -11,10 +11,10 @@ from itertools import islice
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts import audit, mail
+from accounts import audit, mail, wording
 from accounts.audit import Event
 from accounts.models import Account, Membership, Notice, User
-from enforcement import policies, roster
+from enforcement import roster
 from enforcement.notices import CHUNK
 
 PAUSE = timedelta(hours=24)
@@ -60,7 +60,7 @@ def _mails(
             context={
                 "account": account.name,
                 "slug": account.slug,
-                "actor_name": policies.name_of(actor),
+                "actor_name": wording.name_of(actor),
                 "domains": account.email_domains,
             },
             drop_at=now + PAUSE,

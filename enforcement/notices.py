@@ -15,11 +15,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts import mail
+from accounts import mail, wording
 from accounts.models import Membership, Notice, User
 from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
-from enforcement.policies import name_of
 from enforcement.standing import standings_in
 
 CHUNK = 500
@@ -116,7 +115,7 @@ def context_of(policy: Policy) -> dict[str, Any]:
         "slug": policy.account.slug,
         "policy": policy.pk,
         "deadline": policy.deadline.isoformat(),
-        "actor_name": name_of(policy.started_by),
+        "actor_name": wording.name_of(policy.started_by),
     }
 
 
@@ -201,7 +200,12 @@ def tell_support_switched(
     """Mail the owners that support switched the requirement on somebody's request."""
     owners = Membership.objects.owners().filter(account=policy.account_id).select_related("user")
     state = "on" if is_on else "off"
-    context = {**context_of(policy), "actor_name": name_of(actor), "is_on": is_on, "reason": reason}
+    context = {
+        **context_of(policy),
+        "actor_name": wording.name_of(actor),
+        "is_on": is_on,
+        "reason": reason,
+    }
     mail.owe_many(
         mail.prepared(
             "policy_support_switched",

@@ -15,7 +15,7 @@ from django.utils.translation import pgettext_lazy
 from accounts import letters, mail, wording
 from accounts.models import Account, Notice, User
 from accounts.reach import open_invitations
-from enforcement import advice, notices, policies, report, roster
+from enforcement import advice, notices, report, roster
 from enforcement.models import Policy
 from enforcement.notices import Outcome
 from enforcement.report import Row
@@ -207,4 +207,4 @@ def told_to(viewer: User, instant: datetime) -> str:
 
 
 def starter_of(policy: Policy) -> str:
-    return wording.behind_by(policies.name_of(policy.started_by))
+    return wording.behind_by(wording.name_of(policy.started_by))

@@ -10,10 +10,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts import mail
+from accounts import mail, wording
 from accounts.models import Membership, Notice, User
 from enforcement.models import Pass, PassRequest
-from enforcement.policies import name_of
 from enforcement.standing import binding_accounts
 from twofactor import devices
 
@@ -75,7 +74,7 @@ def tell_granted(granted: Pass, *, now: datetime) -> None:
     context = {
         "until": granted.until.isoformat(),
         "reason": granted.reason,
-        "actor_name": name_of(granted.granted_by),
+        "actor_name": wording.name_of(granted.granted_by),
         "pass": granted.pk,
         **_member(granted.user),
     }
@@ -90,7 +89,7 @@ def tell_ended(active: Pass, kind: str, *, now: datetime) -> None:
     context = {
         "until": active.until.isoformat(),
         "ended": now.isoformat(),
-        "actor_name": name_of(active.closed_by),
+        "actor_name": wording.name_of(active.closed_by),
         "has_device": devices.has_device(active.user),
         **_member(active.user),
     }
@@ -112,7 +111,7 @@ def tell_address_changed(user: User, *, old: str, actor: User, reason: str, now:
         "old_address": old,
         "new_address": user.email,
         "reason": reason,
-        "actor_name": name_of(actor),
+        "actor_name": wording.name_of(actor),
         "at": now.isoformat(),
         **_member(user),
     }

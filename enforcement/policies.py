@@ -116,16 +116,9 @@ def _tell_owners_off(policy: Policy, actor: User | None, *, now: datetime) -> No
             context={
                 "account": policy.account.name,
                 "slug": policy.account.slug,
-                "actor_name": name_of(actor),
+                "actor_name": wording.name_of(actor),
             },
             now=now,
         )
         for owner in owners
     )
-
-
-def name_of(actor: User | None) -> str:
-    """Return how mails name who acted; support staff appear as what they are."""
-    if actor is None:
-        return wording.OPERATOR
-    return wording.SUPPORT if actor.is_bound_staff else actor.get_full_name()

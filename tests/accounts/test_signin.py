@@ -80,16 +80,6 @@ LEAVING = [
     "/\\",
     "\\",
 ]
-KINDS_OF_LEAVING = [
-    "//evil.example",
-    "https://evil.example/",
-    "/\\evil.example",
-    " //evil.example",
-    "javascript:alert(1)",
-    "http://[::1",
-    "http://\x00evil.example",
-    "evil",
-]
 STAYING = [
     "/",
     "/settings/",
@@ -116,7 +106,7 @@ def test_a_next_on_the_site_is_kept(url: str) -> None:
 
 
 @pytest.mark.proves("B16", "S55")
-@pytest.mark.parametrize("url", KINDS_OF_LEAVING)
+@pytest.mark.parametrize("url", LEAVING)
 def test_no_view_that_redirects_leads_off_the_site(url: str, clock: Clock) -> None:
     person = make_user()
     client = sign_in(person)

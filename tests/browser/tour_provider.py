@@ -6,7 +6,13 @@ from tests.browser.walk import Person
 
 
 def enter_a_provider(tour: Tour, root: Person) -> None:
-    """Issue 6: support enters the account's provider; who signs in is shown the way to it."""
+    """Support enters the account's provider; who signs in is shown the way to it."""
+    fill_in(tour, root)
+    look_after(root)
+    meet_it(tour)
+
+
+def fill_in(tour: Tour, root: Person) -> None:
     root.open("/admin/accounts/account/")
     root.look(root.page, "accounts")
     root.follow(tour.account)
@@ -29,6 +35,10 @@ def enter_a_provider(tour: Tour, root: Person) -> None:
     root.see("The provider is added")
     assert "0123456789abcdef" not in root.page.content()
     root.look(root.page, "provider")
+
+
+def look_after(root: Person) -> None:
+    """From the page of the provider: everything that can be done to it, and a test of it."""
     at = root.page.url.partition("change/")[0]
     for act in ("edit", "secret", "replace", "off", "cut/off", "test"):
         root.page.goto(f"{at}{act}/")
@@ -39,6 +49,10 @@ def enter_a_provider(tour: Tour, root: Person) -> None:
     root.open("/admin/accounts/provider/")
     root.see("Harbour ID", "live")
     root.look(root.page, "providers")
+
+
+def meet_it(tour: Tour) -> None:
+    """Whoever types an address of the account's domain, and a member who came by password."""
     stranger = tour.someone(tour.email("nobody"))
     stranger.open("/sso/")
     stranger.look(stranger.page, "login-sso")

@@ -74,13 +74,13 @@ def beta(alpha: Tenant, clock: Clock) -> Tenant:
 
 
 def row_pages(of: Tenant) -> list[str]:
-    """Return every page of the admin for every row of a tenant; of acts, for one person."""
+    """Return every page of the admin for every row of a tenant."""
     stock = [
         reverse(f"admin:accounts_{model}_change", args=[pk])
         for model, keys in of.ids.items()
         for pk in keys
     ]
-    people = [person_page(of.member, action) for action in KINDS]
+    people = [person_page(person, action) for person in (of.owner, of.member) for action in KINDS]
     return [
         *stock,
         *people,

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 
 COUNT = 1000
-SHARE = int(os.environ.get("ODD_VALUES", "2"))
+SHARE = int(os.environ.get("ODD_VALUES", "4"))
 SEED = 2119
 
 NAMED = [

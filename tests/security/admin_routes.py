@@ -114,23 +114,9 @@ def registered() -> dict[str, type]:
 
 
 def spots(of: Tenant) -> list[Spot]:
-    """Return every path of the admin, for a row of each kind that an account has."""
-    numbers = of.each_kind()
-    return [spot for text in walked() for spot in _filled(text, asked_for(text, of, numbers))]
-
-
-def asked_for(text: str, of: Tenant, numbers: dict[str, set[int]]) -> dict[str, set[int]]:
-    """Leave a route the rows that are different things to it.
-
-    What is done to a person is tried on one with a pass and on a member of both accounts. The
-    short path of a row leads on to its page whatever the row is.
-    """
-    model = (*text.split("/"), "", "")[1]
-    if text.endswith("/<path:object_id>/"):
-        return numbers | {model: {max(numbers[model])}}
-    if model == "user" and ROUTES[text] is not Kind.ROW:
-        return numbers | {model: {of.member.pk, max(numbers[model])}}
-    return numbers
+    """Return every path of the admin for every row of an account."""
+    numbers = of.numbers()
+    return [spot for text in walked() for spot in _filled(text, numbers)]
 
 
 def samples(of: Tenant) -> list[Spot]:
@@ -140,13 +126,12 @@ def samples(of: Tenant) -> list[Spot]:
 
 def never_was(of: Tenant) -> list[tuple[Spot, Spot]]:
     """Return each path to a row of an account, beside the same path to no row at all."""
-    numbers = of.each_kind()
-    nothing = {model: {NEVER} for model in numbers}
+    nothing = {model: {NEVER} for model in of.numbers()}
     pairs = []
     for text in walked():
         if "<int:" in text or "<path:" in text:
             empty = next(iter(_filled(text, nothing)))
-            pairs += [(spot, empty) for spot in _filled(text, asked_for(text, of, numbers))]
+            pairs += [(spot, empty) for spot in _filled(text, of.numbers())]
     return pairs
 
 

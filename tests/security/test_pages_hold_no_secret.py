@@ -12,7 +12,7 @@ from accounts.models import Provider, SeenAssertion, SSOAttempt, User
 from tests.enforcement.kit import sign_in, sign_in_with_code
 from tests.journeys.clock import Clock
 from tests.odd.world import undone
-from tests.security.admin_routes import Kind, samples, spots
+from tests.security.admin_routes import Kind, spots
 from tests.security.two_accounts import World, make_world
 from tests.twofactor.people import NUMBER, enrol_app, enrol_phone, text
 from twofactor.models import TOTPDevice
@@ -100,8 +100,7 @@ def test_no_answer_of_the_admin_holds_a_secret(who: str, world: World) -> None:
     )
     hidden = secrets()
     assert {place for _, place in hidden} >= SECRETS
-    # A superuser reads what support does; a few routes more are open.
-    for spot in (samples if who == "superuser" else spots)(world.alpha):
+    for spot in spots(world.alpha):
         if spot.kind is not Kind.LEAVING:
             method = "post" if spot.kind in {Kind.FILE, Kind.BUTTON} else "get"
             with undone(client):

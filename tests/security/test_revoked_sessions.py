@@ -132,7 +132,7 @@ def test_all_fifty_are_refused_by_the_next_request(
     trigger: Callable[[Enrolled, User, Clock], None], eve: Enrolled, sam: User, clock: Clock
 ) -> None:
     others = fifty(sign_in_with_code(eve))
-    assert all(lives(other) for other in others[::10])  # they are all alike
+    assert all(lives(other) for other in others)
     trigger(eve, sam, clock)
     assert [lives(other) for other in others] == [False] * 50
 

@@ -1,7 +1,6 @@
 """Two accounts that know nothing of each other but a member: everything of each bears its word."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from accounts import audit, invitations, mail, memberships
 from accounts.audit import Event
@@ -38,20 +37,6 @@ class Tenant:
             "provider": set(Provider.objects.filter(**own).values_list("pk", flat=True)),
             "auditevent": set(audited.values_list("pk", flat=True)),
         }
-
-    def each_kind(self) -> dict[str, set[int]]:
-        """Return ``numbers`` with one mail of each kind and state, and one row of each event."""
-        numbers = self.numbers()
-        mails = Notice.objects.filter(pk__in=numbers["notice"]).order_by("pk")
-        audited = AuditEvent.objects.filter(pk__in=numbers["auditevent"]).order_by("pk")
-        return numbers | {
-            "notice": {pk for *_, pk in _last_of_each(mails, "kind", "state")},
-            "auditevent": {pk for *_, pk in _last_of_each(audited, "event")},
-        }
-
-
-def _last_of_each(rows: Any, *names: str) -> list[tuple[Any, ...]]:
-    return list({row[:-1]: row for row in rows.values_list(*names, "pk")}.values())
 
 
 @dataclass(frozen=True, kw_only=True)

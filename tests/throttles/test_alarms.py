@@ -79,9 +79,10 @@ def test_an_alarm_sounds_once_an_hour_however_long_it_lasts(
     operators: list[str], clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun = clock.now
-    for minute in range(0, 120, 4):
+    for minute in range(120):
         clock.set(begun + minute * MINUTE)
-        fail(1000, clock)
+        if minute % 4 == 0:
+            fail(1000, clock)
         tasks.sweep()
     assert len(alarms_in(caplog)) == 2
     assert mailed() == operators * 2

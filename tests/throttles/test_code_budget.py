@@ -322,11 +322,8 @@ DOORS = (at_sign_in, at_recovery, at_the_admin, at_reauthentication, at_set_up_o
 
 
 @pytest.mark.proves("S10")
-@pytest.mark.parametrize(
-    ("door", "other"),
-    zip(DOORS, (*DOORS[1:], DOORS[0]), strict=True),
-    ids=lambda door: door.__name__,
-)
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+@pytest.mark.parametrize("other", DOORS, ids=lambda door: door.__name__)
 def test_all_doors_share_one_budget(
     door: Callable[[Enrolled], Callable[[str], int]],
     other: Callable[[Enrolled], Callable[[str], int]],
@@ -360,8 +357,8 @@ def test_the_mailbox_code_and_the_code_of_set_up_share_it_too(clock: Clock) -> N
 
 
 @pytest.mark.proves("S10", "B49")
-def test_good_codes_leave_the_backup_codes_good(victim: Enrolled, clock: Clock) -> None:
-    for _ in range(6):
+def test_thirty_good_codes_leave_the_backup_codes_good(victim: Enrolled, clock: Clock) -> None:
+    for _ in range(30):
         get_in(victim, at(HOME), victim.code_at(clock.now)).post("/logout/")
         clock.forward(seconds=30)
     client = begin(victim)

@@ -33,7 +33,7 @@ def used_up(call: Any) -> UsedUp:
 
 
 def test_many_texts_asked_for_over_many_accounts_stay_within_each_limit() -> None:
-    pumping.pump(120, accounts=10, daily_limit=30)
+    pumping.pump(250, accounts=20, daily_limit=60)
 
 
 def test_the_site_sends_so_many_a_day_and_then_offers_the_app(
