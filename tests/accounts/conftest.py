@@ -1,5 +1,29 @@
 """What tests of people, accounts and sessions share; the clock stands still where asked for."""
 
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from accounts import providers
+from accounts.models import Account, Provider, User
+from tests.accounts.entered import ENTERED, REASON
 from tests.enforcement.conftest import ada, clean_outside, clock, northwind, now, owner
+from tests.factories import make_user
 
 __all__ = ["ada", "clean_outside", "clock", "northwind", "now", "owner"]
+
+
+@pytest.fixture
+def sam() -> User:
+    return make_user("sam@gatehouse.example", name="Sam Support", is_staff=True)
+
+
+@pytest.fixture
+def acting(sam: User, now: datetime, northwind: Account) -> dict[str, Any]:
+    return {"actor": sam, "reason": REASON, "now": now}
+
+
+@pytest.fixture
+def provider(northwind: Account, acting: dict[str, Any]) -> Provider:
+    return providers.add(account=northwind, **ENTERED, **acting)

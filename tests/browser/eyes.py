@@ -83,9 +83,7 @@ class Eyes:
         """Find a page that is too large, or waits for more than its one stylesheet."""
         needed = page.evaluate(NEEDED)
         size = needed["page"] + sum(self._size(page, part) for part in needed["parts"])
-        # The outbox of a developer's machine is as large as the mails in it.
-        is_large = size > LARGEST and "/outbox/" not in page.url
-        found = [f"{size:,} bytes"] if is_large else []
+        found = [f"{size:,} bytes"] if size > LARGEST else []
         # The stock admin brings stylesheets of its own, but no script may keep a page from view.
         blocking = needed["blocking"]
         if "/admin/" in page.url:

@@ -123,6 +123,8 @@ def switch_on(tour: Tour, owner: Person, chloe: Person) -> None:
     desk.look_at_the_account(owner)
     owner.open(f"/accounts/{tour.slug}/")
     owner.look(owner.page, "account-owner-required")
+    owner.open("/outbox/")
+    owner.look(owner.page, "outbox")
 
 
 def set_up_an_app(tour: Tour, ada: Person) -> None:
@@ -294,8 +296,6 @@ def be_late(tour: Tour, chloe: Person) -> None:
     chloe.look(chloe.page, "setup-app-wrong")
     chloe.open(f"/accounts/{tour.slug}/leave/")
     chloe.look(chloe.page, "account-leave-held")
-    chloe.open("/outbox/")
-    chloe.look(chloe.page, "outbox")
     chloe.open("/two-factor/setup/app/")
     for _ in range(5):
         chloe.fill(code="1")

@@ -330,6 +330,13 @@ def test_a_reset_needs_a_reason(dora: Enrolled) -> None:
     assert devices.has_device(dora.user)
 
 
+def test_a_button_without_a_field_is_refused_as_clearly(dora: Enrolled) -> None:
+    """An empty form is a press, too: support has no pass to revoke."""
+    answer = post(support_browser(), dora.user, "pass_revoke")
+    assert answer.status_code == 409
+    assert Pass.objects.count() == 0
+
+
 def test_a_reset_during_a_pass_is_refused(dora: Enrolled, clock: Clock) -> None:
     passes.grant_pass(user=dora.user, actor=None, reason="lost", now=clock.now)
     answer = post(support_browser(), dora.user, "reset", **REASON)

@@ -35,10 +35,18 @@ REAUTHENTICATE = "/reauthenticate/"
 class Browser:
     """One browser of one person. ``page`` is what it shows; ``secret`` is in the phone."""
 
-    def __init__(self, person: User | str, *, secret: str = "", password: str = PASSWORD) -> None:
+    def __init__(
+        self,
+        person: User | str,
+        *,
+        secret: str = "",
+        password: str = PASSWORD,
+        address: str = "127.0.0.1",
+    ) -> None:
         self.email = person if isinstance(person, str) else person.email
         self.password, self.secret = password, secret
         self.client = servers.new_client(
+            address=address,
             enforce_csrf_checks=True,
             raise_request_exception=True,
             headers={"accept": "text/html,application/xhtml+xml", "user-agent": "Journey/1.0"},

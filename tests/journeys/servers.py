@@ -50,9 +50,22 @@ def served(server: str, settings: Any) -> Iterator[None]:
     chosen["interface"] = "wsgi"
 
 
-def new_client(**how: Any) -> Any:
-    """Return a browser for the server that was chosen."""
-    return Client(**how) if chosen["interface"] == "wsgi" else AsgiClient(**how)
+def new_client(*, address: str = "127.0.0.1", **how: Any) -> Any:
+    """Return a browser for the server that was chosen, which comes from ``address``."""
+    if chosen["interface"] == "wsgi":
+        return Client(REMOTE_ADDR=address, **how)
+    return AsgiClient(address=address, **how)
+
+
+class FromAddress(AsyncClient):
+    """Django's own can say of every request which headers it has, but not where it comes from."""
+
+    def __init__(self, *, address: str, **how: Any) -> None:
+        super().__init__(**how)
+        self._address = address
+
+    async def request(self, **request: Any) -> Any:
+        return await super().request(**{**request, "client": [self._address, 0]})
 
 
 class AsgiClient:
@@ -62,9 +75,9 @@ class AsgiClient:
     loop; only the waiting for the answer is synchronous.
     """
 
-    def __init__(self, *, headers: dict[str, str], **how: Any) -> None:
+    def __init__(self, *, headers: dict[str, str], address: str, **how: Any) -> None:
         # Headers given to Django's own client reach no ASGI request: each call brings them.
-        self._headers, self._client = headers, AsyncClient(**how)
+        self._headers, self._client = headers, FromAddress(address=address, **how)
 
     @property
     def cookies(self) -> Any:

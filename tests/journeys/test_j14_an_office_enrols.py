@@ -42,12 +42,6 @@ def office(northwind: Northwind) -> list[User]:
     return people
 
 
-def behind(address: str, person: User) -> Browser:
-    browser = Browser(person)
-    browser.client.defaults["REMOTE_ADDR"] = address
-    return browser
-
-
 @pytest.fixture
 def is_slip() -> Iterator[bool]:
     """Whether the next try is mistyped, beginning with the very first one."""
@@ -78,7 +72,7 @@ def enrol(browser: Browser, *, phone: str, twilio: Twilio, is_slip: Iterator[boo
 
 def guess(people: list[User]) -> list[int]:
     """Try a wrong password on one after another, from one address; return the answers."""
-    stranger = behind(ELSEWHERE, people[0])
+    stranger = Browser(people[0], address=ELSEWHERE)
     stranger.open(LOGIN)
     return [
         stranger.submit(LOGIN, email=person.email, password="hunter2").status
@@ -91,7 +85,7 @@ def test_everybody_in_an_office_gets_through_and_a_stranger_does_not(
 ) -> None:
     pause = RUSH / PEOPLE
     for number, person in enumerate(office):
-        browser = behind(OFFICE, person)
+        browser = Browser(person, address=OFFICE)
         phone = f"+1202555{number:04d}" if number % BY_TEXT == 0 else ""
         enrol(browser, phone=phone, twilio=twilio_stand_in, is_slip=is_slip)
         assert browser.is_in
