@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext, ngettext
 
 from accounts import locks, mail, throttle, wording
+from accounts.mail_names import isolated
 from accounts.models import AlarmBell, User
 
 logger = logging.getLogger("gatehouse.alarm")
@@ -40,7 +41,7 @@ def _told(context: wording.Context) -> str:
     """Return the text of an alarm in the language that is active; the log's stays English."""
     if "count" not in context:
         return str(context["alarm_text"])
-    values = {"count": context["count"], "code": context["code"], "who": context["who"]}
+    values = {"count": context["count"], "code": context["code"], "who": isolated(context["who"])}
     texts = {
         Alarm.FAILED_TRIES: ngettext(
             "%(count)d wrong password, code or link within five minutes.",

@@ -170,9 +170,10 @@ class EmailChangeForm(forms.Form):
         if len(self.memberships) < SEVERAL:
             del self.fields["scope"]
             return
+        alone = _("Move only my place in %(account)s to it")
         choices = [(self.EVERYWHERE, _("Change my address everywhere"))]
         choices += [
-            (slug, _("Move only my place in %(account)s to it") % {"account": membership.account})
+            (slug, words.filled(alone, account=membership.account))
             for slug, membership in self.memberships.items()
         ]
         self.fields["scope"].choices = choices  # type: ignore[attr-defined]

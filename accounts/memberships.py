@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, mail, wording
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
+from accounts.words import filled
 
 
 class LastOwner(Exception):
@@ -18,7 +19,7 @@ class LastOwner(Exception):
             "%(account)s needs an owner. Make somebody else an owner first; then you can try this"
             " again."
         )
-        super().__init__(told % {"account": account.name})
+        super().__init__(filled(told, account=account.name))
         self.account = account
 
 

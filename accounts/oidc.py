@@ -16,6 +16,7 @@ from urllib.parse import quote_plus
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
+from django.utils.translation import gettext as _
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jws import JWSRegistry
@@ -55,7 +56,7 @@ def _client(provider: Provider, metadata: Metadata, redirect_uri: str) -> OAuth2
     try:
         secret = provider.open_client_secret()
     except sealing.Unreadable as error:
-        raise Failed(Step.CODE, "secret", "The client secret can't be read any more.") from error
+        raise Failed(Step.CODE, "secret", _("The client secret can't be read any more.")) from error
     client = OAuth2Session(
         client_id=provider.client_id,
         client_secret=secret or None,
@@ -97,7 +98,7 @@ def authorization_url(
     """
     metadata = discover(provider, now=now)
     anew = {"prompt": "login", "max_age": 0} if proves else {}
-    url, _ = _client(provider, metadata, redirect_uri).create_authorization_url(
+    url, _state = _client(provider, metadata, redirect_uri).create_authorization_url(
         metadata.authorization_endpoint,
         state=secrets.state,
         nonce=secrets.nonce,
@@ -135,13 +136,17 @@ def check_answer(metadata: Metadata, answer: Mapping[str, str]) -> str:
     """Return the code; the answer of another provider is refused before it goes anywhere."""
     issuer = answer.get("iss")
     if issuer is None and metadata.names_itself:
-        raise Failed(Step.ANSWER, "no_iss", "The answer does not say who gave it.")
+        raise Failed(Step.ANSWER, "no_iss", _("The answer does not say who gave it."))
     if issuer is not None and issuer != metadata.issuer:
-        raise Failed(Step.ANSWER, "iss", "The answer comes from another provider.")
+        raise Failed(Step.ANSWER, "iss", _("The answer comes from another provider."))
     if "error" in answer:
-        raise Failed(Step.ANSWER, "error", f"The provider said {answer['error'][:100]!r}.")
+        raise Failed(
+            Step.ANSWER,
+            "error",
+            _("The provider said %(said)s.") % {"said": repr(answer["error"][:100])},
+        )
     if not answer.get("code"):
-        raise Failed(Step.ANSWER, "no_code", "The answer holds no code.")
+        raise Failed(Step.ANSWER, "no_code", _("The answer holds no code."))
     return answer["code"]
 
 
@@ -160,11 +165,13 @@ def redeem(
             )
         except OAuthError as error:
             said = str(error.error)[:100]
-            raise Failed(Step.CODE, "code", f"The provider refused the code: {said}.") from error
+            raise Failed(
+                Step.CODE, "code", _("The provider refused the code: %(said)s.") % {"said": said}
+            ) from error
         except (Unreachable, RequestException) as error:
             raise unreachable(Step.CODE, error) from error
         except MALFORMED as error:
-            raise Failed(Step.CODE, "answer", "The token endpoint's answer is odd.") from error
+            raise Failed(Step.CODE, "answer", _("The token endpoint's answer is odd.")) from error
     return dict(tokens)
 
 
@@ -196,10 +203,14 @@ def check_id_token(
         claims.validate(now=int(now.timestamp()), leeway=LEEWAY)
     except MALFORMED as error:
         claim = str(getattr(error, "claim", "") or "claims")
-        raise Failed(Step.CLAIMS, claim[:40], f"The ID token's {claim} is wrong.") from error
+        raise Failed(
+            Step.CLAIMS, claim[:40], _("The ID token's %(claim)s is wrong.") % {"claim": claim}
+        ) from error
     subject = claims["sub"]
     if len(subject) > LONGEST_SUBJECT or not (subject.isascii() and subject.isprintable()):
-        text = f"The ID token's sub is no text of {LONGEST_SUBJECT} ASCII characters at most."
+        text = _("The ID token's sub is no text of %(longest)s ASCII characters at most.") % {
+            "longest": LONGEST_SUBJECT
+        }
         raise Failed(Step.CLAIMS, "sub", text)
     note(Step.CLAIMS, ", ".join(options))
     return dict(claims)
@@ -207,7 +218,7 @@ def check_id_token(
 
 def _signed(provider: Provider, metadata: Metadata, token: Any, *, now: datetime) -> jwt.Token:
     if not isinstance(token, str):
-        raise Failed(Step.CODE, "no_id_token", "The provider gave no ID token.")
+        raise Failed(Step.CODE, "no_id_token", _("The provider gave no ID token."))
     # What a header says of its own key (jwk, jku, x5u) is never looked at.
     registry = JWSRegistry(algorithms=metadata.algorithms, strict_check_header=False)
     try:
@@ -218,7 +229,9 @@ def _signed(provider: Provider, metadata: Metadata, token: Any, *, now: datetime
             return jwt.decode(token, keys, registry=registry)
     except MALFORMED as error:
         reason = str(getattr(error, "error", "") or "malformed")[:40]
-        raise Failed(Step.SIGNATURE, reason, "The ID token is not signed as it must be.") from error
+        raise Failed(
+            Step.SIGNATURE, reason, _("The ID token is not signed as it must be.")
+        ) from error
 
 
 def about_person(
@@ -234,7 +247,7 @@ def about_person(
     token = str(tokens.get("access_token") or "")
     told = get_json(Step.USERINFO, metadata.userinfo_endpoint, token=token)
     if told.get("sub") != vouched["sub"]:
-        raise Failed(Step.USERINFO, "sub", "The userinfo is about somebody else.")
+        raise Failed(Step.USERINFO, "sub", _("The userinfo is about somebody else."))
     return told
 
 
@@ -244,7 +257,7 @@ def read_claims(vouched: dict[str, Any], told: dict[str, Any]) -> Claims:
     try:
         asked_at = datetime.fromtimestamp(auth_time, UTC) if auth_time else None
     except MALFORMED as error:
-        raise Failed(Step.CLAIMS, "auth_time", "The ID token's auth_time is wrong.") from error
+        raise Failed(Step.CLAIMS, "auth_time", _("The ID token's auth_time is wrong.")) from error
     return Claims(
         subject=vouched["sub"],
         email=_text(told.get("email")),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from requests import Session
@@ -82,7 +83,9 @@ def discover(provider: Provider, *, now: datetime, anew: bool = False) -> Metada
 def _read(provider: Provider, document: dict[str, Any]) -> Metadata:
     if document.get("issuer") != provider.issuer:
         found = str(document.get("issuer"))[:200]
-        raise Failed(Step.ISSUER, "issuer", f"The provider calls itself {found}.")
+        raise Failed(
+            Step.ISSUER, "issuer", _("The provider calls itself %(found)s.") % {"found": found}
+        )
     for name in NEEDED:
         _check_endpoint(name, document.get(name))
     if document.get("userinfo_endpoint"):
@@ -90,7 +93,7 @@ def _read(provider: Provider, document: dict[str, Any]) -> Metadata:
     offered = _texts(document.get("id_token_signing_alg_values_supported")) or ("RS256",)
     algorithms = tuple(name for name in ALGORITHMS if name in offered)
     if not algorithms:
-        raise Failed(Step.DISCOVERY, "algorithms", "The provider offers no usable signature.")
+        raise Failed(Step.DISCOVERY, "algorithms", _("The provider offers no usable signature."))
     methods = document.get("token_endpoint_auth_methods_supported")
     return Metadata(
         issuer=provider.issuer,
@@ -107,11 +110,16 @@ def _read(provider: Provider, document: dict[str, Any]) -> Metadata:
 def _check_endpoint(name: str, value: Any) -> None:
     """Refuse what a browser or we could not be sent to before anybody is."""
     if not isinstance(value, str):
-        raise Failed(Step.DISCOVERY, "metadata", f"The provider publishes no {name}.")
+        raise Failed(
+            Step.DISCOVERY, "metadata", _("The provider publishes no %(name)s.") % {"name": name}
+        )
     try:
         check_address(value)
     except Unreachable as error:
-        text = f"The provider's {name} can't be used. {error}"
+        text = _("The provider's %(name)s can't be used. %(error)s") % {
+            "name": name,
+            "error": error,
+        }
         raise Failed(Step.DISCOVERY, "metadata", text) from None
 
 
@@ -138,7 +146,10 @@ def get_json(step: Step, url: str, *, token: str = "") -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        text = f"{url} answers {response.status_code}, and no JSON object."
+        text = _("%(url)s answers %(status)s, and no JSON object.") % {
+            "url": url,
+            "status": response.status_code,
+        }
         raise Failed(step, "answer", text)
     return document
 
@@ -162,6 +173,6 @@ def keys_of(provider: Provider, metadata: Metadata, *, now: datetime, anew: bool
     try:
         found = KeySet.import_key_set({"keys": list(document["keys"])})
     except (JoseError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Failed(Step.KEYS, "keys", "The provider's keys can't be read.") from error
+        raise Failed(Step.KEYS, "keys", _("The provider's keys can't be read.")) from error
     _keys[place] = (now, found)
     return found

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
@@ -85,12 +86,12 @@ def check_address(url: str) -> SplitResult:
         parts = urlsplit(url)
         is_usable = bool(parts.hostname) and parts.port != 0 and not parts.username
     except ValueError:
-        raise Unreachable(Trouble.ADDRESS, "This is not an address.") from None
+        raise Unreachable(Trouble.ADDRESS, _("This is not an address.")) from None
     allowed = {"https", "http"} if settings.SSO_ALLOW_PRIVATE else {"https"}
     if not is_usable or parts.scheme not in allowed:
-        raise Unreachable(Trouble.ADDRESS, "An address begins with https:// and names a host.")
+        raise Unreachable(Trouble.ADDRESS, _("An address begins with https:// and names a host."))
     if not (url.isascii() and url.isprintable()) or " " in url:
-        raise Unreachable(Trouble.ADDRESS, "An address holds no spaces and no special letters.")
+        raise Unreachable(Trouble.ADDRESS, _("An address holds no spaces and no special letters."))
     return parts
 
 
@@ -99,10 +100,14 @@ def _resolved(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Unreachable(Trouble.UNKNOWN_HOST, f"No machine is called {host}.") from None
+        raise Unreachable(
+            Trouble.UNKNOWN_HOST, _("No machine is called %(host)s.") % {"host": host}
+        ) from None
     addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
     if not settings.SSO_ALLOW_PRIVATE and not all(map(is_public, addresses)):
-        raise Unreachable(Trouble.PRIVATE, f"{host} is not on the public network.")
+        raise Unreachable(
+            Trouble.PRIVATE, _("%(host)s is not on the public network.") % {"host": host}
+        )
     return addresses
 
 
@@ -175,11 +180,17 @@ class _Limit:
         self.connection.close()
         is_late = self.connection.is_late.is_set() or isinstance(error, TimeoutError)
         if is_late:
-            raise Unreachable(Trouble.TIME_OUT, f"No answer within {TIME_OUT:.0f} seconds.")
+            raise Unreachable(
+                Trouble.TIME_OUT,
+                _("No answer within %(seconds)s seconds.") % {"seconds": round(TIME_OUT)},
+            )
         if isinstance(error, ssl.SSLError):
-            raise Unreachable(Trouble.CONNECTION, f"No secure connection: {error.reason}.")
+            raise Unreachable(
+                Trouble.CONNECTION,
+                _("No secure connection: %(reason)s.") % {"reason": error.reason},
+            )
         if isinstance(error, OSError | HTTPException | ValueError):
-            raise Unreachable(Trouble.CONNECTION, "The connection failed.")
+            raise Unreachable(Trouble.CONNECTION, _("The connection failed."))
 
 
 def _ask(
@@ -195,13 +206,18 @@ def _ask(
     connection.request(method, path, body=body, headers=plain)
     with connection.getresponse() as response:
         if 300 <= response.status < 400:
-            raise Unreachable(Trouble.REDIRECT, "The answer is a redirect, which is not followed.")
+            raise Unreachable(
+                Trouble.REDIRECT, _("The answer is a redirect, which is not followed.")
+            )
         read = response.read(LONGEST + 1)
         is_cut_off = bool(response.length)
     if len(read) > LONGEST:
-        raise Unreachable(Trouble.TOO_LONG, f"The answer is longer than {LONGEST} bytes.")
+        raise Unreachable(
+            Trouble.TOO_LONG,
+            _("The answer is longer than %(longest)s bytes.") % {"longest": LONGEST},
+        )
     if is_cut_off:
-        raise Unreachable(Trouble.CONNECTION, "The answer was cut off.")
+        raise Unreachable(Trouble.CONNECTION, _("The answer was cut off."))
     return Answer(response.status, dict(response.getheaders()), read)
 
 

@@ -136,8 +136,10 @@ def check_domains(account: Account, domains: Sequence[str]) -> None:
     if taken:
         raise NotValid(
             "email_domains",
-            _("%(domain)s belongs to another account with a provider.")
-            % {"domain": ", ".join(sorted(taken))},
+            words.filled(
+                _("%(domain)s belongs to another account with a provider."),
+                domain=", ".join(sorted(taken)),
+            ),
         )
 
 
@@ -146,13 +148,15 @@ def _check_domain(domain: str) -> None:
         DomainNameValidator()(domain)
     except ValidationError:
         raise NotValid(
-            "email_domains", _("“%(domain)s” is no domain.") % {"domain": domain}
+            "email_domains", words.filled(_("“%(domain)s” is no domain."), domain=domain)
         ) from None
     if domain in PUBLIC_MAIL:
         raise NotValid(
             "email_domains",
-            _("Everybody can get an address at %(domain)s; no account can claim it.")
-            % {"domain": domain},
+            words.filled(
+                _("Everybody can get an address at %(domain)s; no account can claim it."),
+                domain=domain,
+            ),
         )
 
 

@@ -20,6 +20,7 @@ from xml.etree import ElementTree as ET
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts import letters, saml_assertion, signin
 from accounts.claims import Claims
@@ -76,7 +77,7 @@ def _toolkit() -> Any:
     try:
         return import_module("accounts.saml_toolkit")
     except ImportError as error:
-        raise Failed(Step.SETUP, "not_installed", "The extra for SAML is missing.") from error
+        raise Failed(Step.SETUP, "not_installed", _("The extra for SAML is missing.")) from error
 
 
 def parties(provider: Provider) -> Parties:
@@ -161,7 +162,7 @@ def read(provider: Provider, given: str, *, now: datetime) -> Answer:
     request_id = saml_assertion.check(answer.assertion, us=us, now=now)
     toolkit.agree(answer, us)
     if not request_id.startswith(ID_MARK):
-        raise Failed(Step.CLAIMS, "unasked", "The assertion answers no request of ours.")
+        raise Failed(Step.CLAIMS, "unasked", _("The assertion answers no request of ours."))
     return Answer(
         state=request_id.removeprefix(ID_MARK),
         assertion_id=saml_assertion.id_of(answer.assertion),
@@ -178,14 +179,14 @@ def screened(given: str) -> bytes:
     :raises Failed: for anything else.
     """
     if not given or len(given) > LARGEST:
-        raise Failed(Step.ANSWER, "size", "The answer is empty or too large.")
+        raise Failed(Step.ANSWER, "size", _("The answer is empty or too large."))
     try:
         xml = base64.b64decode("".join(given.split()), validate=True).decode("utf-8-sig")
     except (binascii.Error, ValueError) as error:
-        raise Failed(Step.ANSWER, "malformed", "The answer is no base64 of UTF-8.") from error
+        raise Failed(Step.ANSWER, "malformed", _("The answer is no base64 of UTF-8.")) from error
     body = DECLARATION.sub("", xml.strip(), count=1) if xml.lstrip().startswith("<?xml") else xml
     if any(markup in body for markup in NO_PLACE):
-        raise Failed(Step.ANSWER, "markup", "The answer holds markup that has no place in it.")
+        raise Failed(Step.ANSWER, "markup", _("The answer holds markup that has no place in it."))
     return body.strip().encode()
 
 
@@ -195,7 +196,7 @@ def check_relay_state(request: HttpRequest, given: str) -> None:
     :raises Failed: for such a one.
     """
     if given and given != signin.safe_next(request, given):
-        raise Failed(Step.ANSWER, "relay_state", "The RelayState is no path of ours.")
+        raise Failed(Step.ANSWER, "relay_state", _("The RelayState is no path of ours."))
 
 
 def remember(provider: Provider, assertion_id: str, *, now: datetime) -> None:
@@ -208,7 +209,7 @@ def remember(provider: Provider, assertion_id: str, *, now: datetime) -> None:
         with transaction.atomic():
             SeenAssertion.objects.create(provider=provider, assertion_key=key, seen_at=now)
     except IntegrityError as error:
-        raise Failed(Step.ANSWER, "replayed", "This answer was given before.") from error
+        raise Failed(Step.ANSWER, "replayed", _("This answer was given before.")) from error
 
 
 def forget_old(*, now: datetime) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.claims import Claims
 from accounts.emails import canonical_email, domain_of
 from accounts.models import Provider
@@ -44,7 +46,7 @@ def check(assertion: Any, *, us: Parties, now: datetime) -> str:
     :raises Failed: if not.
     """
     if _texts(assertion, "saml:Issuer") != [us.issuer]:
-        raise _wrong("issuer", "The assertion comes from somebody else.")
+        raise _wrong("issuer", _("The assertion comes from somebody else."))
     _check_times(assertion, now=now)
     _check_audience(assertion, us)
     return _check_confirmation(assertion, us, now=now)
@@ -63,7 +65,9 @@ def _texts(element: Any, path: str) -> list[str]:
 def _only(element: Any, path: str) -> Any:
     found = element.findall(path, PREFIXES)
     if len(found) != 1:
-        raise _wrong("incomplete", f"The assertion has not exactly one {path}.")
+        raise _wrong(
+            "incomplete", _("The assertion has not exactly one %(path)s.") % {"path": path}
+        )
     return found[0]
 
 
@@ -75,13 +79,13 @@ def _instant(element: Any, name: str) -> datetime | None:
         at = datetime.fromisoformat(written)
         return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise _wrong("incomplete", f"{name} is no time.") from error
+        raise _wrong("incomplete", _("%(name)s is no time.") % {"name": name}) from error
 
 
 def _needed_instant(element: Any, name: str) -> datetime:
     at = _instant(element, name)
     if at is None:
-        raise _wrong("incomplete", f"The assertion names no {name}.")
+        raise _wrong("incomplete", _("The assertion names no %(name)s.") % {"name": name})
     return at
 
 
@@ -91,10 +95,10 @@ def _check_times(assertion: Any, *, now: datetime) -> None:
     issued_at = _needed_instant(assertion, "IssueInstant")
     begins = [issued_at, _instant(conditions, "NotBefore") or issued_at]
     if max(begins) > now + SKEW:
-        raise _wrong("too_early", "The assertion is not valid yet: one of the clocks is wrong.")
+        raise _wrong("too_early", _("The assertion is not valid yet: one of the clocks is wrong."))
     ends_at = _instant(conditions, "NotOnOrAfter")
     if now >= min(ends_at or issued_at + LIFE, issued_at + LIFE):
-        raise _wrong("expired", "The assertion has expired, or one of the clocks is wrong.")
+        raise _wrong("expired", _("The assertion has expired, or one of the clocks is wrong."))
 
 
 def _check_audience(assertion: Any, us: Parties) -> None:
@@ -103,21 +107,25 @@ def _check_audience(assertion: Any, us: Parties) -> None:
     if not restrictions or any(
         us.entity_id not in _texts(each, "saml:Audience") for each in restrictions
     ):
-        raise _wrong("audience", f"The assertion is not for {us.entity_id}.")
+        raise _wrong(
+            "audience", _("The assertion is not for %(entity)s.") % {"entity": us.entity_id}
+        )
 
 
 def _check_confirmation(assertion: Any, us: Parties, *, now: datetime) -> str:
     confirmation = _only(assertion, "saml:Subject/saml:SubjectConfirmation")
     data = _only(confirmation, "saml:SubjectConfirmationData")
     if confirmation.get("Method") != BEARER:
-        raise _wrong("confirmation", "The assertion is not one for the bearer.")
+        raise _wrong("confirmation", _("The assertion is not one for the bearer."))
     if data.get("Recipient") != us.callback:
-        raise _wrong("recipient", f"The assertion is not for {us.callback}.")
+        raise _wrong(
+            "recipient", _("The assertion is not for %(callback)s.") % {"callback": us.callback}
+        )
     if now >= _needed_instant(data, "NotOnOrAfter"):
-        raise _wrong("expired", "The assertion has expired, or one of the clocks is wrong.")
+        raise _wrong("expired", _("The assertion has expired, or one of the clocks is wrong."))
     request_id = data.get("InResponseTo")
     if not request_id:
-        raise _wrong("unasked", "The assertion answers no request: begin at our sign-in page.")
+        raise _wrong("unasked", _("The assertion answers no request: begin at our sign-in page."))
     return str(request_id)
 
 
@@ -135,9 +143,9 @@ def claims_of(assertion: Any, provider: Provider) -> Claims:
     email = _address(attributes)
     subject = _subject(assertion, attributes, provider)
     if not subject or len(subject) > LONGEST_SUBJECT or not subject.isprintable():
-        raise _wrong("subject", "The assertion does not say who the person is.")
+        raise _wrong("subject", _("The assertion does not say who the person is."))
     if canonical_email(subject) == canonical_email(email):
-        raise _wrong("subject_address", "The person is named by an address, which can pass on.")
+        raise _wrong("subject_address", _("The person is named by an address, which can pass on."))
     return Claims(
         subject=subject,
         email=email,
@@ -165,7 +173,7 @@ def _first(attributes: dict[str, list[str]], names: tuple[str, ...]) -> list[str
 def _address(attributes: dict[str, list[str]]) -> str:
     values = _first(attributes, ADDRESSES)
     if len(values) != 1 or not values[0].isprintable():
-        raise _wrong("address", "The assertion holds no address, or several in one attribute.")
+        raise _wrong("address", _("The assertion holds no address, or several in one attribute."))
     return values[0]
 
 
@@ -175,7 +183,7 @@ def _subject(assertion: Any, attributes: dict[str, list[str]], provider: Provide
         return values[0] if len(values) == 1 else ""
     name_id = _only(assertion, "saml:Subject/saml:NameID")
     if name_id.get("Format") != PERSISTENT:
-        raise _wrong("subject_format", "The NameID is not a persistent one.")
+        raise _wrong("subject_format", _("The NameID is not a persistent one."))
     return _texts(assertion, "saml:Subject/saml:NameID")[0]
 
 

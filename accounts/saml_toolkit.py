@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
 from lxml.etree import XMLSyntaxError
 from onelogin.saml2.errors import OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError
 from onelogin.saml2.response import OneLogin_Saml2_Response
@@ -56,9 +57,9 @@ def verified(xml: bytes, *, us: Parties, certificates: str) -> Verified:
     try:
         response = OneLogin_Saml2_Response(settings, base64.b64encode(xml))
     except (XMLSyntaxError, ValueError) as error:
-        raise Failed(Step.ANSWER, "malformed", "The answer is no XML.") from error
+        raise Failed(Step.ANSWER, "malformed", _("The answer is no XML.")) from error
     except OneLogin_Saml2_Error as error:
-        raise Failed(Step.ANSWER, "encrypted", "The assertion is encrypted.") from error
+        raise Failed(Step.ANSWER, "encrypted", _("The assertion is encrypted.")) from error
     assertion = _only_assertion(response.document)
     for holder in _signed(response.document, assertion):
         _check_by(keys, response.document, SIGNATURE_OF[holder.tag])
@@ -71,7 +72,11 @@ def agree(answer: Verified, us: Parties) -> None:
     :raises Failed: for what it does not like, and for an address that only begins like ours.
     """
     if answer.response.document.get("Destination", us.callback) != us.callback:
-        raise Failed(Step.CLAIMS, "destination", f"The answer was not sent to {us.callback}.")
+        raise Failed(
+            Step.CLAIMS,
+            "destination",
+            _("The answer was not sent to %(callback)s.") % {"callback": us.callback},
+        )
     # Asked for a yes or no: of its errors, some are plain exceptions.
     if not answer.response.is_valid(_request_data(us)):
         raise Failed(Step.ANSWER, "invalid", str(answer.response.get_error())[:300])
@@ -102,18 +107,18 @@ def _settings(us: Parties, keys: list[str]) -> dict[str, Any]:
 def _only_assertion(root: Any) -> Any:
     """Return the one assertion there is, a child of the response that it came in."""
     if root.tag != f"{{{PROTOCOL}}}Response":
-        raise Failed(Step.ANSWER, "malformed", "The answer is no SAML response.")
+        raise Failed(Step.ANSWER, "malformed", _("The answer is no SAML response."))
     status = root.find("samlp:Status/samlp:StatusCode", PREFIXES)
     if status is None or status.get("Value") != SUCCESS:
         said = "" if status is None else _status(status)
-        raise Failed(Step.ANSWER, "error", f"The provider said {said!r}.")
+        raise Failed(Step.ANSWER, "error", _("The provider said %(said)s.") % {"said": repr(said)})
     if any(_local(each) == "EncryptedAssertion" for each in root.iter()):
-        raise Failed(Step.ANSWER, "encrypted", "The assertion is encrypted.")
+        raise Failed(Step.ANSWER, "encrypted", _("The assertion is encrypted."))
     found = [each for each in root.iter() if _local(each) == "Assertion"]
     if len(found) != 1 or found[0].getparent() is not root:
-        raise Failed(Step.SIGNATURE, "wrapped", "The answer holds not exactly one assertion.")
+        raise Failed(Step.SIGNATURE, "wrapped", _("The answer holds not exactly one assertion."))
     if found[0].tag != f"{{{ASSERTION}}}Assertion":
-        raise Failed(Step.SIGNATURE, "wrapped", "The assertion is none of SAML 2.0.")
+        raise Failed(Step.SIGNATURE, "wrapped", _("The assertion is none of SAML 2.0."))
     return found[0]
 
 
@@ -131,13 +136,13 @@ def _signed(root: Any, assertion: Any) -> list[Any]:
     """Return what is signed: the assertion, perhaps the response; each holds its signature."""
     ids = Counter(value for each in root.iter() for value in map(each.get, ID_NAMES) if value)
     if any(count > 1 for count in ids.values()):
-        raise Failed(Step.SIGNATURE, "wrapped", "Two elements have one ID.")
+        raise Failed(Step.SIGNATURE, "wrapped", _("Two elements have one ID."))
     found = [each for each in root.iter() if _local(each) == "Signature"]
     holders = [each.getparent() for each in found]
     if not any(each is assertion for each in holders):
-        raise Failed(Step.SIGNATURE, "unsigned", "The assertion is not signed.")
+        raise Failed(Step.SIGNATURE, "unsigned", _("The assertion is not signed."))
     if len(set(holders)) != len(holders) or not {*holders} <= {root, assertion}:
-        raise Failed(Step.SIGNATURE, "wrapped", "A signature stands where it has no place.")
+        raise Failed(Step.SIGNATURE, "wrapped", _("A signature stands where it has no place."))
     for signature, holder in zip(found, holders, strict=True):
         _check_signature(signature, holder)
     return holders
@@ -147,7 +152,7 @@ def _check_signature(signature: Any, holder: Any) -> None:
     references = signature.findall("ds:SignedInfo/ds:Reference", PREFIXES)
     is_ours = len(references) == 1 and references[0].get("URI") == f"#{holder.get('ID')}"
     if not is_ours or signature.find("ds:Object", PREFIXES) is not None:
-        raise Failed(Step.SIGNATURE, "wrapped", "A signature covers not what it stands in.")
+        raise Failed(Step.SIGNATURE, "wrapped", _("A signature covers not what it stands in."))
     for path, allowed in (
         ("ds:SignedInfo/ds:SignatureMethod", SIGNATURE_METHODS),
         ("ds:SignedInfo/ds:Reference/ds:DigestMethod", DIGEST_METHODS),
@@ -156,14 +161,18 @@ def _check_signature(signature: Any, holder: Any) -> None:
         used = {each.get("Algorithm") for each in signature.findall(path, PREFIXES)}
         if not used or not used <= allowed:
             names = ", ".join(sorted(map(str, used)))[:200]
-            raise Failed(Step.SIGNATURE, "algorithm", f"The signature uses {names or 'nothing'}.")
+            raise Failed(
+                Step.SIGNATURE,
+                "algorithm",
+                _("The signature uses %(algorithms)s.") % {"algorithms": names or "-"},
+            )
 
 
 def _check_by(keys: list[str], root: Any, path: str) -> None:
     try:
         OneLogin_Saml2_Utils.validate_sign(root, xpath=path, multicerts=keys, raise_exceptions=True)
     except OneLogin_Saml2_ValidationError as error:
-        text = "The signature is none of the provider's, or what it covers was changed."
+        text = _("The signature is none of the provider's, or what it covers was changed.")
         raise Failed(Step.SIGNATURE, "untrusted", text) from error
 
 

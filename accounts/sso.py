@@ -229,15 +229,22 @@ def _prove(
     if not isinstance(person, User) or not known.filter(user=person).exists():
         raise Refused(
             "other_person",
-            _("%(provider)s signed in somebody else than is signed in here. Please start again.")
-            % {"provider": provider.name},
+            words.filled(
+                _(
+                    "%(provider)s signed in somebody else than is signed in here. Please start"
+                    " again."
+                ),
+                provider=provider,
+            ),
         )
     earliest = attempt.started_at - SKEW
     if claims.auth_time is None or not earliest <= claims.auth_time <= now + SKEW:
         raise Refused(
             "not_asked_anew",
-            _("%(provider)s did not ask you to sign in anew, so this proves nothing yet.")
-            % {"provider": provider.name},
+            words.filled(
+                _("%(provider)s did not ask you to sign in anew, so this proves nothing yet."),
+                provider=provider,
+            ),
         )
     request.session.cycle_key()
     rotate_token(request)

@@ -15,6 +15,7 @@ from accounts import invitations
 from accounts.claims import Claims, Refused
 from accounts.emails import canonical_email, domain_of
 from accounts.models import Identity, Invitation, Membership, Provider, User
+from accounts.words import filled
 
 LONGEST_EMAIL = 254
 
@@ -63,7 +64,7 @@ def check_live(provider: Provider) -> None:
 
 def _is_over(provider: Provider) -> Refused:
     text = _("%(provider)s no longer signs anybody in here. Sign in with your password.")
-    return Refused("provider_off", text % {"provider": provider.name})
+    return Refused("provider_off", filled(text, provider=provider.name))
 
 
 def still_live(provider: Provider) -> Provider:
@@ -89,11 +90,11 @@ def check_address(provider: Provider, claims: Claims) -> str:
             "%(provider)s does not vouch for your email address: it must say that the address is"
             " verified. Ask whoever looks after it in your company."
         )
-        raise Refused("email_unverified", text % names)
+        raise Refused("email_unverified", filled(text, **names))
     email = canonical_email(claims.email)
     if domain_of(email) not in provider.account.email_domains:
         text = _("The address that %(provider)s has of you is no work address of %(account)s.")
-        raise Refused("email_outside", text % names)
+        raise Refused("email_outside", filled(text, **names))
     return email
 
 
@@ -134,7 +135,7 @@ def _of_other_sign_in(provider: Provider, user: User, *, now: datetime) -> Admis
             " to sort it out with our support."
         )
         names = {"provider": provider.name, "account": provider.account.name}
-        raise Refused("other_subject", text % names)
+        raise Refused("other_subject", filled(text, **names))
     if _is_member(provider, user):
         return Admission(entry=Entry.LINK, user=user)
     invitation = open_invitation(provider, user.email, now=now)
@@ -159,4 +160,4 @@ def _not_invited(provider: Provider, code: str) -> Refused:
         "%(provider)s knows you, but you do not belong to %(account)s here. Ask an owner of it to"
         " invite you."
     )
-    return Refused(code, text % {"provider": provider.name, "account": provider.account.name})
+    return Refused(code, filled(text, provider=provider.name, account=provider.account.name))

@@ -21,6 +21,7 @@ from accounts.models import Account, Protocol, Provider, SSOPurpose, User
 from accounts.sso_admission import Admission, Entry, admission
 from accounts.sso_attempts import Way
 from accounts.sso_steps import Failed, Note, Step
+from accounts.words import filled
 
 KEY = "sso_trial"
 KEPT_FOR = timedelta(minutes=30)
@@ -155,7 +156,7 @@ def _verdict(found: Admission, account: Account) -> str:
         text = f"{text} {_('An invitation to %(account)s is open, and would be taken up.')}"
     elif found.joins:
         text = f"{text} {_('The person would become a member of %(account)s.')}"
-    return text % names
+    return filled(text, **names)
 
 
 def _told(request: HttpRequest, provider: Provider, trial: Trial, *, now: datetime) -> HttpResponse:

@@ -9,6 +9,8 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from accounts.mail_names import isolated
+
 JOINERS = "\u200c\u200d"  # not seen, but names in Persian or Hindi are written with them
 
 
@@ -30,6 +32,15 @@ def listed(names: Iterable[str]) -> str:
     if not others:
         return last
     return _("%(others)s and %(last)s") % {"others": ", ".join(others), "last": last}
+
+
+def filled(sentence: str | Promise, **values: object) -> str:
+    """Return ``sentence`` with what people wrote in it: names, addresses, domains.
+
+    What is written from right to left is set apart, so that it does not turn the sentence round;
+    anything else stays free of marks.
+    """
+    return str(sentence) % {name: isolated(str(value)) for name, value in values.items()}
 
 
 def in_english(text: str | Promise) -> str:

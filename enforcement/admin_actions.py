@@ -21,7 +21,7 @@ from accounts.admin_scope import is_support
 from accounts.models import User
 from accounts.purposes import Fresh
 from accounts.reach import person_of
-from accounts.words import in_english
+from accounts.words import filled, in_english
 from enforcement import (
     admin_proof,
     approvals,
@@ -155,7 +155,7 @@ KINDS = {
     "pass": Kind(
         title=gettext_lazy("Grant a pass"),
         button=gettext_lazy("Grant the pass"),
-        done=gettext_lazy("{person} can sign in with the password alone until {until}."),
+        done=gettext_lazy("%(person)s can sign in with the password alone until %(until)s."),
         do=_grant,
         check=_check_grant,
         form=GrantForm,
@@ -165,7 +165,7 @@ KINDS = {
     "pass_revoke": Kind(
         title=gettext_lazy("Revoke the pass"),
         button=gettext_lazy("Revoke the pass"),
-        done=gettext_lazy("The pass of {person} has ended."),
+        done=gettext_lazy("The pass of %(person)s has ended."),
         do=_revoke,
         check=_check_revoke,
         fresh=None,  # stopping a pass must be quick, and does no harm
@@ -175,7 +175,7 @@ KINDS = {
     "reset": Kind(
         title=gettext_lazy("Reset two-factor authentication"),
         button=gettext_lazy("Reset it"),
-        done=gettext_lazy("{person} has no device and no backup codes any more."),
+        done=gettext_lazy("%(person)s has no device and no backup codes any more."),
         do=_reset,
         check=_check_reset,
         form=ReasonForm,
@@ -184,7 +184,7 @@ KINDS = {
     "approve": Kind(
         title=gettext_lazy("Approve"),
         button=gettext_lazy("Approve it"),
-        done=gettext_lazy("Approved, and done, for {person}."),
+        done=gettext_lazy("Approved, and done, for %(person)s."),
         do=_approve,
         check=_check_approve,
         form=ApproveForm,
@@ -192,7 +192,7 @@ KINDS = {
     "decline": Kind(
         title=gettext_lazy("Decline"),
         button=gettext_lazy("Decline it"),
-        done=gettext_lazy("Declined. Nothing was changed for {person}."),
+        done=gettext_lazy("Declined. Nothing was changed for %(person)s."),
         do=_decline,
         check=_check_decline,
         form=DeclineForm,
@@ -202,7 +202,7 @@ KINDS = {
     "sign_out": Kind(
         title=gettext_lazy("Sign out everywhere"),
         button=gettext_lazy("Sign out everywhere"),
-        done=gettext_lazy("{person} is signed out everywhere."),
+        done=gettext_lazy("%(person)s is signed out everywhere."),
         do=_sign_out,
         check=_check_handle,
         is_danger=True,
@@ -211,7 +211,7 @@ KINDS = {
         title=gettext_lazy("Change the address"),
         button=gettext_lazy("Change the address"),
         done=gettext_lazy(
-            "The address of {person} is changed. Both addresses and the owners are told."
+            "The address of %(person)s is changed. Both addresses and the owners are told."
         ),
         do=_change_address,
         check=_check_handle,
@@ -221,7 +221,7 @@ KINDS = {
     "deactivate": Kind(
         title=gettext_lazy("Deactivate"),
         button=gettext_lazy("Deactivate"),
-        done=gettext_lazy("{person} can no longer sign in."),
+        done=gettext_lazy("%(person)s can no longer sign in."),
         do=_deactivate,
         check=_check_handle,
         is_danger=True,
@@ -229,14 +229,14 @@ KINDS = {
     "reactivate": Kind(
         title=gettext_lazy("Reactivate"),
         button=gettext_lazy("Reactivate"),
-        done=gettext_lazy("{person} can sign in again."),
+        done=gettext_lazy("%(person)s can sign in again."),
         do=_reactivate,
         check=_check_handle,
     ),
     "staff": Kind(
         title=gettext_lazy("Change who is staff"),
         button=gettext_lazy("Save"),
-        done=gettext_lazy("Saved for {person}."),
+        done=gettext_lazy("Saved for %(person)s."),
         do=_change_staff,
         check=_check_handle,
         form=StaffForm,
@@ -288,10 +288,10 @@ def _carry_out(
     What is found done already counts as done: the message says so. The try is written down.
     """
     kind, viewer = KINDS[name], person_of(request)
-    words = {"person": str(person), "until": _until(viewer, now=now)}
+    words = {"person": person, "until": _until(viewer, now=now)}
     error, answer = _refusal(lambda: kind.do(person, viewer, given, now))
     if error is None:
-        messages.success(request, answer or str(kind.done).format(**words))
+        messages.success(request, answer or filled(kind.done, **words))
         return None
     why = in_english(error.args[0])
     support.note_refusal(user=person, actor=viewer, tried=name, why=why, now=now)

@@ -21,6 +21,7 @@ from accounts.audit import Event
 from accounts.models import Account, Notice
 from accounts.reach import person_of
 from accounts.signin import safe_next
+from accounts.words import filled
 from enforcement import (
     admin_proof,
     advice,
@@ -105,7 +106,7 @@ def send_again(pk: int) -> Act:
             messages.info(request, str(error))
         else:
             told = _("The mail to %(address)s is on its way again.")
-            messages.success(request, told % {"address": sent.recipient})
+            messages.success(request, filled(told, address=sent.recipient))
         return _returned(request, account)
 
     return act

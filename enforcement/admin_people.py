@@ -23,6 +23,7 @@ from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
 from accounts.models import Membership, User
 from accounts.purposes import Fresh
 from accounts.reach import person_of
+from accounts.words import filled
 from enforcement import admin_actions, admin_proof, person_page, support
 from enforcement.admin_forms import PersonForm
 from enforcement.notices import Outcome, outcome_of
@@ -129,7 +130,7 @@ class UserAdmin(ScopedAdmin):
             user = support.add_person(**form.cleaned_data, actor=person_of(request), now=now)
             messages.success(
                 request,
-                _("%(address)s gets a mail to choose a password by.") % {"address": user.email},
+                filled(_("%(address)s gets a mail to choose a password by."), address=user.email),
             )
             return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
         context = {**self._context(request), "title": _("Add a person"), "form": form}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Account
 from accounts.reach import person_of
+from accounts.words import filled
 from enforcement import account_page, admin_proof, overview, policies, roster, switching
 from enforcement.admin_forms import SwitchForm
 from twofactor import devices
@@ -65,13 +66,13 @@ def _switched(
 def _done(request: HttpRequest, account: Account, done: switching.Switched, *, is_on: bool) -> str:
     if not is_on or done.policy is None:
         told = _("%(account)s no longer requires two-factor authentication.")
-        return told % {"account": account}
+        return filled(told, account=account)
     until = overview.told_to(person_of(request), done.policy.deadline)
     told = _(
         "%(account)s requires two-factor authentication. The members are mailed, and have until"
         " %(until)s."
     )
-    return told % {"account": account, "until": until}
+    return filled(told, account=account, until=until)
 
 
 def _shown(

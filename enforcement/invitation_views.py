@@ -15,6 +15,7 @@ from accounts import invitations, links, people, signin
 from accounts.forms import NewPersonForm
 from accounts.models import Invitation, User
 from accounts.purposes import Purpose, serves
+from accounts.words import filled
 from enforcement import joining, policies, visitor
 
 TEMPLATE = "enforcement/invitation.html"
@@ -98,7 +99,7 @@ def _join(request: HttpRequest, usable: Invitation, person: User) -> HttpRespons
         return redirect("home")
     request.session.pop("invitation", None)
     request.session.pop("joining", None)
-    messages.success(request, _("Welcome to %(account)s.") % {"account": usable.account})
+    messages.success(request, filled(_("Welcome to %(account)s."), account=usable.account))
     return redirect("account", usable.account.slug)
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from accounts import invitations, mail, memberships
 from accounts.emails import canonical_email
 from accounts.models import Account, Invitation, Membership, User
+from accounts.words import filled
 from enforcement import notices, policies
 from enforcement.decision import decide
 from enforcement.reader import facts_of_session
@@ -66,7 +67,7 @@ def accept(
     invitation = check_usable(locked, now=now)
     if canonical_email(user.email) != invitation.email:
         told = _("This invitation is for %(address)s.")
-        raise NotJoinable(told % {"address": invitation.email})
+        raise NotJoinable(filled(told, address=invitation.email))
     if must_set_up(user, invitation, now=now, sso=sso):
         raise SetUpFirst
     membership = memberships.add(

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Invitation, Membership, Notice, Provider, User
 from accounts.signals import membership_moved, objected, provider_ended
 from accounts.signin import Pending
+from accounts.words import filled
 from enforcement import extensions, joining, objections, passes
 from enforcement.standing import standing_for
 from twofactor import enrolment
@@ -79,7 +80,7 @@ def join(
         # The page that follows shows the invitation as it stands now.
         messages.warning(request, str(error) or _("Set up two-factor authentication to join."))
     else:
-        messages.success(request, _("Welcome to %(account)s.") % {"account": invitation.account})
+        messages.success(request, filled(_("Welcome to %(account)s."), account=invitation.account))
 
 
 def is_required(user: User, now: datetime) -> bool:

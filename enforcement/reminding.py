@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, mail
 from accounts.audit import Event
 from accounts.models import Account, User
+from accounts.words import filled
 from enforcement import notices, roster
 from enforcement.models import Policy
 from enforcement.wake import wake_sweep
@@ -41,7 +42,7 @@ def remind_now(*, account: Account, actor: User, now: datetime) -> int:
     """
     policy = Policy.objects.select_for_update().filter(account=account, ended_at=None).first()
     if policy is None:
-        raise NotNow(_("%(account)s requires nothing now.") % {"account": account})
+        raise NotNow(filled(_("%(account)s requires nothing now."), account=account))
     if policy.reminder_asked_at is not None and now < policy.reminder_asked_at + PAUSE:
         raise TooSoon(asked_at=policy.reminder_asked_at)
     number = roster.counts(account, now=now).must_act

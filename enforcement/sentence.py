@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import npgettext, pgettext
 
 from accounts.letters import told_in
+from accounts.mail_names import isolated
 from accounts.models import User
 from accounts.words import listed
 from enforcement.decision import Obligation, Standing, Step, decide
@@ -27,7 +28,7 @@ def about(person: User, *, zone: ZoneInfo, now: datetime) -> str:
         return words
     exempt = _("Comes in through the single sign-on of %(accounts)s, which is enough for it.")
     by_password = _("By password: %(words)s") % {"words": words}
-    return f"{exempt % {'accounts': listed(spared)}} {by_password}"
+    return f"{exempt % {'accounts': listed(map(isolated, spared))}} {by_password}"
 
 
 def _by_password(person: User, *, zone: ZoneInfo, now: datetime) -> str:
@@ -97,7 +98,7 @@ def _why(person: User) -> str:
             "%(accounts)s require it",
             len(names),
         )
-        reasons.append(words % {"accounts": listed(names)})
+        reasons.append(words % {"accounts": listed(map(isolated, names))})
     if person.is_bound_staff:
         reasons.append(pgettext("a clause behind 'because'", "staff of this site always need it"))
     if not reasons:

@@ -17,6 +17,7 @@ from accounts.memberships import LastOwner, NotAllowed
 from accounts.models import Membership, User
 from accounts.purposes import Purpose, serves
 from accounts.reach import membership_of, open_invitations, person_of
+from accounts.words import filled
 from enforcement import entrance, leaving, passes, report
 from enforcement.forms import AskForm
 from enforcement.models import Pass, PassRequest
@@ -78,7 +79,7 @@ def member_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(
-            request, _("%(person)s is no longer a member.") % {"person": membership.user}
+            request, filled(_("%(person)s is no longer a member."), person=membership.user)
         )
     return redirect("account", slug)
 
@@ -96,7 +97,9 @@ def account_leave(request: HttpRequest, slug: str) -> HttpResponse:
         except LastOwner as error:
             messages.error(request, str(error))
             return redirect("account_leave", slug)
-        messages.success(request, _("You have left %(account)s.") % {"account": membership.account})
+        messages.success(
+            request, filled(_("You have left %(account)s."), account=membership.account)
+        )
         return HttpResponseRedirect(reverse("continue" if is_half_way(request) else "home"))
     context = {
         "account": membership.account,
@@ -183,6 +186,8 @@ def member_pass_end(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         with suppress(passes.NotGrantable):  # it has ended meanwhile, which is what was wanted
             passes.revoke_pass(user=active.user, actor=acting, now=now)
-        messages.success(request, _("The pass of %(person)s has ended.") % {"person": active.user})
+        messages.success(
+            request, filled(_("The pass of %(person)s has ended."), person=active.user)
+        )
         return redirect("home")
     return render(request, "enforcement/pass_end.html", {"active": active, "person": active.user})

@@ -14,6 +14,7 @@ from accounts.forms import InviteForm, RoleForm
 from accounts.models import Invitation, Membership, Role
 from accounts.pages import answer_of, in_words, with_retry
 from accounts.reach import membership_of, person_of
+from accounts.words import filled
 
 
 @require_safe
@@ -36,7 +37,7 @@ def account_invite(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         if form.is_valid() and _invite(form, membership, now=now):
             told = _("%(address)s is invited, for seven days.")
-            messages.success(request, told % {"address": form.cleaned_data["email"]})
+            messages.success(request, filled(told, address=form.cleaned_data["email"]))
             return redirect("account", slug)
     except invitations.InvitationsUsedUp as error:
         wait = _("Please wait %(time)s.") % {"time": in_words(error.retry_at - now)}
@@ -72,7 +73,7 @@ def invitation_revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     invitation = get_object_or_404(Invitation, pk=pk, account=membership.account)
     invitations.revoke(invitation=invitation, actor=membership.user, now=timezone.now())
     told = _("The invitation of %(address)s is taken back.")
-    messages.success(request, told % {"address": invitation.email})
+    messages.success(request, filled(told, address=invitation.email))
     return redirect("account", slug)
 
 
@@ -95,5 +96,5 @@ def member_role(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         messages.error(request, str(error))
     else:
         told = _("%(person)s now has the role: %(role)s.")
-        messages.success(request, told % {"person": membership.user, "role": Role(role).label})
+        messages.success(request, filled(told, person=membership.user, role=Role(role).label))
     return redirect("account", slug)

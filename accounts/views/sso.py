@@ -29,6 +29,7 @@ from accounts.sso_admission import check_live
 from accounts.sso_attempts import redirect_uri
 from accounts.sso_steps import Failed, Step
 from accounts.throttle import Bucket, TooMany
+from accounts.words import filled
 
 View = Callable[..., HttpResponse]
 FORBIDDEN = 403
@@ -141,7 +142,7 @@ def told(provider: Provider, error: Failed) -> Refused:
             "What %(provider)s answered can't be trusted, so nobody was signed in. If this happens"
             " again, tell whoever looks after it in your company."
         )
-    return Refused(code, text % {"provider": provider.name})
+    return Refused(code, filled(text, provider=provider.name))
 
 
 def counted(bucket: Callable[[str], Bucket]) -> Callable[[View], View]:

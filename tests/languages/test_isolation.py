@@ -1,11 +1,15 @@
-"""A name from right to left turns nothing round: each page sets names apart (accounts.calling)."""
+"""A name from right to left turns nothing round: pages set names apart (accounts.calling), and so
+do sentences that Python puts together (accounts.words.filled)."""
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 from django.template import Context, Template
 
-from tests.languages.test_sources import name_of, pages
+from accounts.words import filled
+from tests.languages.test_sources import modules, name_of, pages
 
 ARABIC = "مُحَمَّد & <b>"
 NAME = (
@@ -68,3 +72,66 @@ def test_a_name_is_escaped_and_set_apart_where_it_has_to_be(
 ) -> None:
     page = Template("{% load calling %}{{ name|named }} | {{ name|isolated }}")
     assert page.render(Context({"name": name})) == f"{shown} | {title}"
+
+
+# Python
+
+WRITTEN = {"account", "accounts", "address", "domain", "names", "person", "provider", "who"}
+
+
+def bare_values(source: str) -> set[str]:
+    """Return what people wrote that ``source`` puts into a sentence by hand, as it stands."""
+    tree = ast.parse(source)
+    return {
+        ast.unparse(value)
+        for scope in ast.walk(tree)
+        if isinstance(scope, ast.FunctionDef | ast.Module)
+        for name, value in _put_in(scope)
+        if name in WRITTEN and "isolated" not in ast.unparse(value)
+    }
+
+
+def _put_in(scope: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    kept = {
+        getattr(node.targets[0], "id", ""): node.value
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Assign)
+    }
+    for node in ast.walk(scope):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+            yield from _of_dict(kept.get(getattr(node.right, "id", ""), node.right))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "format":
+            for given in node.keywords:
+                yield given.arg or "", given.value
+                yield from _of_dict(kept.get(getattr(given.value, "id", ""), given.value))
+
+
+def _of_dict(value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(value, ast.Dict):
+        for key, each in zip(value.keys, value.values, strict=True):
+            yield str(getattr(key, "value", "")), each
+
+
+def test_every_sentence_of_python_sets_each_name_apart() -> None:
+    bare = {str(path): bare_values(path.read_text()) for path in modules()}
+    assert {path: values for path, values in bare.items() if values} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "bare"),
+    {
+        'told = _("Welcome to %(account)s.") % {"account": found.account}': {"found.account"},
+        'names = {"person": who.name}\ntold = text % names': {"who.name"},
+        'told = text.format(person=str(person), until="")': {"str(person)"},
+        'words = {"person": me}\ntold = text.format(**words)': {"me"},
+        'told = filled(_("Welcome to %(account)s."), account=found.account)': set(),
+        'told = text % {"who": isolated(who), "count": 3}': set(),
+    }.items(),
+)
+def test_the_search_finds_values_as_they_stand(source: str, bare: set[str]) -> None:
+    assert bare_values(source) == bare
+
+
+def test_a_sentence_is_filled_with_names_that_turn_nothing_round() -> None:
+    told = filled("%(account)s needs %(person)s.", account=ARABIC, person="Ada")
+    assert told == f"\u2068{ARABIC}\u2069 needs Ada."

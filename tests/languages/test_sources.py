@@ -65,13 +65,10 @@ MARKS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext"
 MARKS |= {"npgettext", "npgettext_lazy"}
 SENTENCE = re.compile(r"[A-Z“][^{}<>=_]*\s[^{}<>=_]*\w[^{}<>=_]*[.?!:]", re.DOTALL)
 LABELS = {"label", "help_text", "description", "verbose_name", "verbose_name_plural", "title"}
-# Nobody but developers and operators reads these: faults of code and settings, logs, figures, and
-# what was wrong with a provider's answer.
+# Nobody but developers and operators reads these: faults of code and settings, logs and figures.
 FOR_OPERATORS = {
     "accounts/alarms.py", "accounts/app_role.py", "accounts/audit_check.py", "accounts/checks.py",
-    "accounts/figures.py", "accounts/oidc.py", "accounts/oidc_metadata.py", "accounts/outgoing.py",
-    "accounts/heads.py", "accounts/saml.py", "accounts/saml_assertion.py",
-    "accounts/saml_toolkit.py", "accounts/sealing.py", "accounts/throttle.py",
+    "accounts/figures.py", "accounts/heads.py", "accounts/sealing.py", "accounts/throttle.py",
     "accounts/views/probes.py",
     "enforcement/checks.py", "enforcement/pass_alarms.py", "enforcement/styleguide.py",
     "twofactor/checks.py", "twofactor/sealing.py",
@@ -82,7 +79,9 @@ TEXTS_FOR_OPERATORS = {
     "The code was refused: X.",
     "The texts of the X are used up.",
 }
-FAULTS = {"ImproperlyConfigured", "LookupError", "RuntimeError", "TypeError", "ValueError"}
+FAULTS = {
+    "ImproperlyConfigured", "LookupError", "OSError", "RuntimeError", "TypeError", "ValueError",
+}  # fmt: skip
 
 
 def modules() -> list[Path]:
