@@ -31,6 +31,8 @@ def perform(tests: str, **environment: str) -> str:
         text=True,
         check=False,
     )
+    if done.returncode:
+        print(done.stdout, file=sys.stderr)  # what failed, and where
     lines = done.stdout.strip().splitlines() or ["nothing ran"]
     found = SUMMARY.search(lines[-1])
     assert done.returncode == 0, lines[-1]

@@ -32,8 +32,11 @@ PICTURES = {
     "accounts/settings_password.html": "settings-password",
     "accounts/settings_profile.html": "settings-profile",
     "accounts/sso_choose.html": "login-sso",
+    "accounts/sso_continue.html": "login-sso-continue",
+    "accounts/sso_link.html": "login-sso-link",
     "accounts/sso_refused.html": "login-sso-refused",
     "accounts/sso_required.html": "account-sso-required",
+    "accounts/sso_throttled.html": "login-sso-throttled",
     "enforcement/admin/account.html": "admin-account",
     "enforcement/admin/accounts.html": "admin-accounts",
     "enforcement/admin/action.html": "admin-pass",
@@ -67,14 +70,8 @@ PICTURES = {
     "twofactor/throttled.html": "throttled",
     "twofactor/verify.html": "verify-app",
 }
-# The first three take a provider that answers: tests/browser/test_oidc.py and test_saml.py.
-# The last is a list for developers, each of whose mails is looked at by itself: test_pages.py.
-ELSEWHERE = {
-    "accounts/sso_continue.html",
-    "accounts/sso_link.html",
-    "accounts/sso_throttled.html",
-    "enforcement/styleguide_mail.html",
-}
+# A list for developers, each of whose mails is looked at by itself: test_pages.py.
+ELSEWHERE = {"enforcement/styleguide_mail.html"}
 MADE_UP = {  # names that the tour puts together
     *(f"fault-{name}" for name in ("400", "403", "403-csrf", "500", "503")),
     *(f"settings-{name}" for name in ("profile", "email", "password", "delete")),

@@ -1,8 +1,21 @@
 """The part of the tour that is about single sign-on: support enters a provider, people meet it."""
 
+import html
+
+from playwright.sync_api import Route
+
 from tests.browser import desk
 from tests.browser.tour import Tour
 from tests.browser.walk import Person
+from tests.sso.saml import plain
+from tests.sso.saml.keys import keys
+
+ISSUER = "https://login.harbour.example"
+TRIES = 12  # more than an address has answers that let nobody in
+SCRIPTS = "**/*.js"
+ANSWER = """<!doctype html><title>Harbour ID</title>
+<form method="post" action="{to}"><input name="SAMLResponse" type="hidden" value="{answer}">
+<button>Sign in</button></form>"""
 
 
 def enter_a_provider(tour: Tour, root: Person) -> None:
@@ -10,6 +23,8 @@ def enter_a_provider(tour: Tour, root: Person) -> None:
     fill_in(tour, root)
     look_after(root)
     meet_it(tour)
+    try_too_often(tour)
+    come_by_saml(tour)
 
 
 def fill_in(tour: Tour, root: Person) -> None:
@@ -25,7 +40,7 @@ def fill_in(tour: Tour, root: Person) -> None:
     root.look(root.page, "provider-add")
     root.fill(
         name="Harbour ID",
-        issuer="https://login.harbour.example",
+        issuer=ISSUER,
         client_id="gatehouse",
         email_domains=f"{tour.slug}.example",
         secret="0123456789abcdef",
@@ -70,3 +85,50 @@ def meet_it(tour: Tour) -> None:
     ada.give_password()
     ada.open(f"/accounts/{tour.slug}/")
     ada.look(ada.page, "account-sso-required")
+
+
+def try_too_often(tour: Tour) -> None:
+    """What an address is told whose answers let nobody in; it may go on at once, for all tests."""
+    stranger = tour.someone(tour.email("nobody"))
+    callback = f"/sso/{tour.slug}/callback/?state=unknown&code=1"
+    for _ in range(TRIES):
+        stranger.context.request.get(f"{tour.product.url}{callback}")
+    stranger.open(callback)
+    stranger.look(stranger.page, "login-sso-throttled")
+    tour.change("DELETE FROM accounts_addressfailure")
+
+
+def come_by_saml(tour: Tour) -> None:
+    """A member whose sign-in the provider does not know yet, as one of SAML would send her."""
+    tour.change(
+        "UPDATE accounts_provider SET protocol = 'saml', sso_url = ?, certificates = ?"
+        " WHERE account_id = (SELECT id FROM accounts_account WHERE slug = ?)",
+        f"{ISSUER}/sso",
+        keys("browser").certificate,
+        tour.slug,
+    )
+    ada = tour.someone(tour.email("ada"))
+    ada.page.route(f"{ISSUER}/**", lambda route: _answer(route, ada.email))
+    # The page sends itself on by a script; without, it stays and has a button.
+    ada.page.route(SCRIPTS, lambda route: route.abort())
+    # A redirect is followed past any stand-in, so its address is read and opened.
+    start = f"{tour.product.url}/sso/{tour.slug}/"
+    ada.open(ada.context.request.get(start, max_redirects=0).headers["location"])
+    ada.page.locator("button").click()
+    ada.see("Go on here if this page stays")
+    ada.look(ada.page, "login-sso-continue")
+    ada.page.unroute(SCRIPTS)
+    ada.press("Go on")
+    ada.is_at(f"/sso/{tour.slug}/link/")
+    ada.look(ada.page, "login-sso-link")
+    ada.fill(password="not the password")
+    ada.press("Continue")
+    ada.look(ada.page, "login-sso-link-wrong")
+
+
+def _answer(route: Route, email: str) -> None:
+    """Stand in for the provider's own page, behind which the person has signed in."""
+    url = route.request.url
+    answer = plain.answer(url, keys("browser"), issuer=ISSUER, subject="4711", email=email)
+    page = ANSWER.format(to=html.escape(plain.callback_of(url)), answer=answer)
+    route.fulfill(content_type="text/html", body=page)
