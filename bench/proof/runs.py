@@ -184,7 +184,8 @@ RUNS = (
         what=(
             "The whole tour in a real browser: axe at 360 and 1280, in the light and the dark, "
             "reflow at 320 (400 % zoom),\ntargets, sizes, `lang`; in English, and in German and "
-            "French with long, right-to-left and emoji names."
+            "French with long, right-to-left and emoji names.\nThe story also on a phone, and on "
+            "phone and desk without scripts."
         ),
         database="sqlite",
         full=1,

@@ -67,5 +67,6 @@ def pages() -> str:
         perform(tests, PAGES=language)
     return (
         "every page of the tour, at 360 and 1280, light and dark, in English, German and French"
-        " with the hardest names: no fault; set-up by keyboard at both widths"
+        " with the hardest names: no fault; the story at both widths, with scripts and without, and"
+        " set-up by keyboard"
     )

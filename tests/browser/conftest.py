@@ -1,6 +1,6 @@
 """One product for all browser tests, and people with a browser each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -120,9 +120,12 @@ def tour(
     data: Path,
     eyes: Eyes,
 ) -> Callable[..., Tour]:
-    """Return a function that sets the stage for a tour on which each page is looked at."""
+    """Return a function that sets the stage for a tour on which each page is looked at.
 
-    def make(*names: str, **wanted: object) -> Tour:
+    In a ``browser`` of its own kind the tour is walked alone: eyes need scripts, and room.
+    """
+
+    def make(*names: str, browser: Mapping[str, object] | None = None, **wanted: object) -> Tour:
         eyes.language = str(wanted.get("language", "en"))
         slug = stage(*names, **wanted)[0].partition("@")[2].removesuffix(".example")
         return Tour(
@@ -130,7 +133,12 @@ def tour(
             data=data,
             account=str(wanted.get("name", slug.title())),
             slug=slug,
-            someone=lambda email: person(email, look=eyes.look, language=eyes.language),
+            someone=lambda email: person(
+                email,
+                look=unseen if browser else eyes.look,
+                language=eyes.language,
+                **(browser or {}),
+            ),
         )
 
     return make

@@ -20,6 +20,14 @@ from tests.browser.tour import Tour
 pytestmark = pytest.mark.browser
 LANGUAGE = os.environ.get("PAGES", "en")
 MAILS = None if IN_FULL else 2  # how many of the mails are looked at
+# The eyes see each page on a desk and on a phone; in full, the story is walked in these as well.
+PHONE, DESK = ({"width": width, "height": 800} for width in (360, 1280))
+BROWSERS = {
+    "a phone": {"viewport": PHONE},
+    "a phone without scripts": {"viewport": PHONE, "java_script_enabled": False},
+    "a desk without scripts": {"viewport": DESK, "java_script_enabled": False},
+}
+WALKS = {"by eyes": {}, **(BROWSERS if IN_FULL and LANGUAGE == "en" else {})}
 
 
 def people(*names: str) -> dict[str, object]:
@@ -30,9 +38,12 @@ def people(*names: str) -> dict[str, object]:
     return {"name": ACCOUNT[:200], "names": called, "language": LANGUAGE}
 
 
-def test_every_page_of_the_story_is_sound(tour: Callable[..., Tour]) -> None:
+@pytest.mark.parametrize("kind", WALKS.values(), ids=WALKS)
+def test_every_page_of_the_story_is_sound(
+    tour: Callable[..., Tour], kind: dict[str, object]
+) -> None:
     names = ("ada", "ben", "chloe")
-    through.whole_story(tour(*names, is_required=False, **people(*names)))
+    through.whole_story(tour(*names, browser=kind, is_required=False, **people(*names)))
 
 
 def test_every_page_of_the_desk_every_part_and_every_fault_is_sound(
