@@ -10,6 +10,8 @@ from django.test import Client
 STATIC = Path(settings.BASE_DIR) / "static"
 LARGEST = 30_000  # bytes, compressed
 LOADED = re.compile(r"<(?:link|script|img)\b[^>]*>")
+BUTTON = re.compile(r"<button\b[^>]*>")
+DRESSED = re.compile(r"""class="(?:button|link)[ "{]""")
 
 
 def test_all_styles_and_scripts_weigh_less_than_thirty_kilobytes() -> None:
@@ -28,3 +30,17 @@ def test_a_page_waits_for_its_one_stylesheet_alone(client: Client) -> None:
 def test_a_stylesheet_loads_nothing_more() -> None:
     for path in STATIC.rglob("*.css"):
         assert not re.search(r"@import|url\((?!['\"]?data:)", path.read_text()), path.name
+
+
+def test_every_button_of_a_page_is_dressed() -> None:
+    """One without the class that says how would look like the browser's own."""
+    templates = Path(settings.BASE_DIR) / "templates"
+    pages = [path for path in templates.rglob("*.html") if path.parent.name != "admin"]
+    bare = [
+        f"{path.name}: {tag}"
+        for path in pages
+        for tag in BUTTON.findall(path.read_text())
+        if not DRESSED.search(tag)
+    ]
+    assert len(pages) > 100
+    assert bare == []

@@ -1,6 +1,7 @@
 """What a look at a page finds wrong with it."""
 
 import gzip
+import itertools
 import os
 from dataclasses import dataclass, field
 
@@ -36,6 +37,23 @@ UNTOLD = """() => {
     const untold = wrong.filter((part) => !words(part)).map((part) => `no words: ${part.name}`);
     return wrong.length && document.activeElement !== wrong[0] ? [...untold, "no focus"] : untold;
 }"""
+# Where the keyboard stops, by its place in the page, and whether that shows: 2.4.3 and 2.4.7.
+STOPS = 'a[href], button, input, select, textarea, summary, [tabindex="0"]'
+STOP = f"""() => {{
+    const at = document.activeElement, style = getComputedStyle(at);
+    const rings = [style, getComputedStyle(at.closest("label") || at)];
+    return [
+        [...document.querySelectorAll('{STOPS}')].indexOf(at),
+        rings.some((ring) => ring.outlineStyle !== "none" || ring.boxShadow !== "none"),
+        at.outerHTML.slice(0, 120),
+    ];
+}}"""
+# Of the choices among which arrows lead, the keyboard stops at one.
+PASSED_BY = f"""(places) => [...document.querySelectorAll('{STOPS}')]
+    .filter((part, place) => part.checkVisibility({{visibilityProperty: true}}) && !part.disabled
+        && part.tabIndex >= 0 && part.type !== "radio" && !places.includes(place))
+    .map((part) => `not reached by keyboard: ${{part.outerHTML.slice(0, 120)}}`)"""
+MOST_STOPS = 150
 NEEDED = """() => ({
     page: new Blob([document.documentElement.outerHTML]).size,
     parts: performance.getEntriesByType("resource").map((part) => part.name)
@@ -71,8 +89,25 @@ class Eyes:
         if page.evaluate(OVERFLOW) > 0:
             found.append(f"wider than {NARROWEST}")
         found += page.evaluate(SMALL)
+        found += self._press_tab(page) if IN_FULL else []
         page.set_viewport_size({"width": LOOKS[-1][0], "height": 844})
         self.faults += [f"{name}: {fault}" for fault in found]
+
+    def _press_tab(self, page: Page) -> list[str]:
+        """Find what the keyboard does not reach, reaches in another order, or does not show."""
+        places: list[int] = []
+        found = []
+        for _ in range(MOST_STOPS):
+            page.keyboard.press("Tab")
+            place, is_shown, what = page.evaluate(STOP)
+            if place in places[:-1]:
+                break
+            if place >= 0 and place not in places:  # a date has several stops in one place
+                places.append(place)
+                found += [] if is_shown else [f"nobody sees the focus: {what}"]
+        # It may begin anywhere, and comes round once.
+        turns = sum(after < before for before, after in itertools.pairwise(places))
+        return [*found, *page.evaluate(PASSED_BY, places), *(["out of order"] * (turns > 1))]
 
     def _hear(self, page: Page) -> list[str]:
         """Find a page that a screen reader would read in another language than it is in."""

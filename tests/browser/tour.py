@@ -18,6 +18,7 @@ from tests.browser.walk import Person
 from tests.services.processes import environment, python, running
 
 PHONE = "+12025550143"
+TOO_MANY, MOST_TRIES = 429, 500
 ACTIONS = {
     "pass": "Grant the pass",
     "reset": "Reset it",
@@ -58,6 +59,19 @@ class Tour:
         with sqlite3.connect(self.data / "gatehouse.sqlite3", timeout=30) as database:
             database.execute(statement, values)
         database.close()
+
+
+def look_when_told_to_wait(tour: Tour, path: str, name: str) -> None:
+    """Open what counts as a try until the address has to wait; it may go on at once afterwards.
+
+    How many tries that takes, depends on how many people came in from there.
+    """
+    stranger = tour.someone(tour.email("nobody"))
+    answers = (stranger.context.request.get(tour.product.url + path) for _ in range(MOST_TRIES))
+    assert any(answer.status == TOO_MANY for answer in answers)
+    stranger.open(path)
+    stranger.look(stranger.page, name)
+    tour.change("DELETE FROM accounts_addressfailure")
 
 
 def whole_story(tour: Tour) -> None:

@@ -5,11 +5,10 @@ and what whoever tries out links is told.
 from datetime import UTC, datetime
 
 from tests.browser.product import link_in
-from tests.browser.tour import Tour
+from tests.browser.tour import Tour, look_when_told_to_wait
 from tests.browser.walk import Person
 
 LONG_AGO = "2026-01-01 00:00:00"
-TRIES = 12  # more than an address has wrong ones
 
 
 def links(tour: Tour) -> None:
@@ -97,9 +96,5 @@ def a_stopped_password(tour: Tour, lea: Person) -> None:
 
 
 def too_many_tries(tour: Tour) -> None:
-    """What an address is told that tries out links; it may go on at once, for all other tests."""
-    stranger = tour.someone(tour.email("nobody"))
-    for _ in range(TRIES):
-        stranger.open("/not-me/0/")
-    stranger.look(stranger.page, "link-throttled")
-    tour.change("DELETE FROM accounts_addressfailure")
+    """What an address is told that tries out links."""
+    look_when_told_to_wait(tour, "/not-me/0/", "link-throttled")

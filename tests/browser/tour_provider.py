@@ -5,13 +5,12 @@ import html
 from playwright.sync_api import Route
 
 from tests.browser import desk
-from tests.browser.tour import Tour
+from tests.browser.tour import Tour, look_when_told_to_wait
 from tests.browser.walk import Person
 from tests.sso.saml import plain
 from tests.sso.saml.keys import keys
 
 ISSUER = "https://login.harbour.example"
-TRIES = 12  # more than an address has answers that let nobody in
 SCRIPTS = "**/*.js"
 ANSWER = """<!doctype html><title>Harbour ID</title>
 <form method="post" action="{to}"><input name="SAMLResponse" type="hidden" value="{answer}">
@@ -88,14 +87,9 @@ def meet_it(tour: Tour) -> None:
 
 
 def try_too_often(tour: Tour) -> None:
-    """What an address is told whose answers let nobody in; it may go on at once, for all tests."""
-    stranger = tour.someone(tour.email("nobody"))
+    """What an address is told whose answers let nobody in."""
     callback = f"/sso/{tour.slug}/callback/?state=unknown&code=1"
-    for _ in range(TRIES):
-        stranger.context.request.get(f"{tour.product.url}{callback}")
-    stranger.open(callback)
-    stranger.look(stranger.page, "login-sso-throttled")
-    tour.change("DELETE FROM accounts_addressfailure")
+    look_when_told_to_wait(tour, callback, "login-sso-throttled")
 
 
 def come_by_saml(tour: Tour) -> None:
