@@ -31,7 +31,7 @@ class SampleForm(forms.Form):
 
     email = forms.EmailField(label="Email address", widget=forms.EmailInput)
     password = forms.CharField(
-        label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+        label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
     code = CodeField()
     country = forms.ChoiceField(label="Country", choices=[("US", "United States (+1)")])

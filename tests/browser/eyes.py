@@ -37,6 +37,18 @@ UNTOLD = """() => {
     const untold = wrong.filter((part) => !words(part)).map((part) => `no words: ${part.name}`);
     return wrong.length && document.activeElement !== wrong[0] ? [...untold, "no focus"] : untold;
 }"""
+# 3.3.8: a password manager or a phone fills in what nobody should have to remember or copy; and
+# 4.1.3: what an action came to is announced.
+UNHELPED = """() => {
+    const filled = ["current-password", "new-password", "one-time-code"];
+    const fields = document.querySelectorAll("[type=password], [inputmode=numeric][name=code]");
+    const secrets = [...fields].filter((field) => !filled.includes(field.autocomplete))
+        .map((field) => `nothing fills it in: ${field.name}`);
+    const silent = [...document.querySelectorAll(".messages > *, .messagelist")]
+        .filter((told) => !told.closest("[role=status], [role=alert]"))
+        .map((told) => `not announced: ${told.textContent.trim()}`);
+    return [...secrets, ...silent];
+}"""
 # Where the keyboard stops, by its place in the page, and whether that shows: 2.4.3 and 2.4.7.
 STOPS = 'a[href], button, input, select, textarea, summary, [tabindex="0"]'
 STOP = f"""() => {{
@@ -78,7 +90,8 @@ class Eyes:
             return
         self.seen.add(name)
         page.wait_for_load_state()
-        found = [*page.evaluate(UNTOLD), *self._weigh(page), *self._hear(page)]
+        found = [*page.evaluate(UNTOLD), *page.evaluate(UNHELPED)]
+        found += [*self._weigh(page), *self._hear(page)]
         page.evaluate(self.axe)
         for width, scheme in LOOKS:
             page.set_viewport_size({"width": width, "height": 844})
