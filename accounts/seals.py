@@ -14,12 +14,14 @@ import logging
 import secrets
 from collections.abc import Iterator
 from datetime import UTC
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection, router, transaction
 
 from accounts import keys
+from accounts.compiled import AFTER_HOLE, Compiled, compile_query
 from accounts.models import AuditEvent, AuditSeal
 
 logger = logging.getLogger(__name__)
@@ -131,7 +133,7 @@ def seal(*, back: int | None) -> int | None:
     """
     if not _take_lock():
         return None
-    tail = AuditSeal.objects.order_by("number").last()
+    tail = _last_seal()
     if tail is not None and not is_ours(tail):
         logger.critical("The audit's seal %d is not ours: nothing is sealed.", tail.number)
         return 0
@@ -145,18 +147,42 @@ def seal(*, back: int | None) -> int | None:
 
 
 def is_anything_waiting() -> bool:
-    tail = AuditSeal.objects.order_by("number").last()
-    return bool(AuditEvent.objects.waiting(after=_floor(tail, NEAR)).exists())
+    after = _floor(_last_seal(), NEAR)
+    return bool(AuditEvent.objects.waiting(after=after).exists())
 
 
 def waiting(*, after: int = 0) -> Iterator[AuditEvent]:
     """Yield the rows without a seal, a chunk at a time."""
+    using = router.db_for_write(AuditEvent) or "default"
+    query = _waiting_query(using)
     while True:
-        chunk = list(AuditEvent.objects.waiting(after=after).order_by("number")[:CHUNK])
+        rows = query.run_all(using, after=after)
+        chunk = [query.instance(row, AuditEvent, using) for row in rows]
         yield from chunk
         if len(chunk) < CHUNK:
             return
         after = chunk[-1].number
+
+
+def _last_seal() -> AuditSeal | None:
+    using = router.db_for_write(AuditSeal) or "default"
+    query = _last_query(using)
+    row = query.run(using)
+    return None if row is None else query.instance(row, AuditSeal, using)
+
+
+# Asked with every event that is written.
+
+
+@lru_cache(maxsize=8)
+def _last_query(using: str) -> Compiled:
+    return compile_query(AuditSeal.objects.order_by("-number")[:1], using)
+
+
+@lru_cache(maxsize=8)
+def _waiting_query(using: str) -> Compiled:
+    waiting = AuditEvent.objects.waiting(after=AFTER_HOLE).order_by("number")
+    return compile_query(waiting[:CHUNK], using)
 
 
 def _floor(tail: AuditSeal | None, back: int | None) -> int:

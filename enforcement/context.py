@@ -16,7 +16,7 @@ from accounts.models import Account, Invitation, User
 from accounts.signin import Pending, PendingStep
 from enforcement import visitor
 from enforcement.decision import Obligation
-from enforcement.standing import binding_accounts
+from enforcement.standing import binding_accounts, names_of_binding_accounts
 from enforcement.visitor import Visitor
 from twofactor import backup_codes
 
@@ -108,8 +108,7 @@ def banner_of(request: HttpRequest, *, now: datetime) -> Banner | None:
 
 def _counting_down(asking: Visitor, obligation: Obligation, *, now: datetime) -> Banner | None:
     until = obligation.until or now
-    found = binding_accounts(asking.signed_in_person(), sso=asking.sso)
-    names = tuple(found.values_list("account__name", flat=True))
+    names = tuple(names_of_binding_accounts(asking.signed_in_person(), sso=asking.sso))
     if obligation.is_ahead and not names:
         return None  # this very request ended what asked for it
     # Who is set up and came through single sign-on owes a code then, and no set-up.

@@ -14,7 +14,7 @@ from enforcement import approvals, passes, sentence, sign_ins, support
 from enforcement.models import Approval, Pass, PassRequest
 from enforcement.notices import Outcome, outcome_of
 from enforcement.sign_ins import Try
-from enforcement.standing import binding_accounts, usual_standing
+from enforcement.standing import names_of_binding_accounts, usual_standing
 from twofactor import backup_codes, devices
 
 
@@ -94,7 +94,7 @@ def _asked(person: User, viewer: User) -> PassRequest | None:
 
 
 def _binding(person: User) -> list[str]:
-    return list(binding_accounts(person).values_list("account__name", flat=True))
+    return names_of_binding_accounts(person)
 
 
 def _history(person: User) -> QuerySet[Pass]:

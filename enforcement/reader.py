@@ -14,10 +14,10 @@ from django.db import router
 from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
 
+from accounts.compiled import HOLES, PROVIDER_HOLES, USER_HOLE, Compiled, compile_query
 from accounts.models import Session, User
 from accounts.session_db import Row
 from enforcement import exemption
-from enforcement.compiled import HOLES, PROVIDER_HOLES, USER_HOLE, Compiled, compile_query
 from enforcement.standing import Facts, due_of, facts, facts_of
 
 

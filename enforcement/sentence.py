@@ -15,7 +15,7 @@ from accounts.mail_names import isolated
 from accounts.models import User
 from accounts.words import listed
 from enforcement.decision import Obligation, Standing, Step, decide
-from enforcement.standing import binding_accounts, exempting_accounts, standing_for
+from enforcement.standing import exempting_accounts, names_of_binding_accounts, standing_for
 
 
 def about(person: User, *, zone: ZoneInfo, now: datetime) -> str:
@@ -89,7 +89,7 @@ def _due(obligation: Obligation, *, until: str, why: str, now: datetime) -> str:
 
 
 def _why(person: User) -> str:
-    names = [policy.account.name for policy in binding_accounts(person)]
+    names = names_of_binding_accounts(person)
     reasons = []
     if names:
         words = npgettext(

@@ -26,9 +26,9 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
+from accounts.compiled import ACCOUNT_HOLE, USER_HOLE, Compiled, compile_query
 from accounts.models import Account, Invitation, Membership, User
 from enforcement import exemption
-from enforcement.compiled import ACCOUNT_HOLE, USER_HOLE, Compiled, compile_query
 from enforcement.decision import Standing
 from enforcement.models import Closing, Extension, Pass, Policy
 from twofactor import devices
@@ -74,7 +74,7 @@ def _outer(of: Combinable) -> OuterRef:
     return OuterRef(of) if isinstance(of, OuterRef) else OuterRef(str(of.name))  # type: ignore[attr-defined]
 
 
-def policies_of(person: User) -> QuerySet[Any]:
+def policies_of(person: User | int) -> QuerySet[Any]:
     """Return the open policies of a person's accounts, the most urgent first, with ``due_at``."""
     found = Policy.objects.filter(ended_at=None, account__memberships__user=person)
     joined_at, user = F("account__memberships__joined_at"), F("account__memberships__user")
@@ -200,6 +200,12 @@ def _member_query(using: str) -> Compiled:
     return compile_query(_as_members(User.objects.filter(ONE), Value(ACCOUNT_HOLE)), using)
 
 
+@lru_cache(maxsize=8)
+def _names_query(using: str) -> Compiled:
+    named = policies_of(USER_HOLE).values_list("account__name", flat=True)
+    return compile_query(named, using)
+
+
 def _asked(query_for: Callable[[str], Compiled], person: User, **values: int) -> User:
     """Return ``person`` as stored now, with facts.
 
@@ -274,6 +280,16 @@ def binding_accounts(person: User, *, sso: Sequence[int] = ()) -> QuerySet[Any]:
     if not sso:
         return found
     return found.exclude(exemption.passed(sso, account=OuterRef("account"), person=person))
+
+
+def names_of_binding_accounts(person: User, *, sso: Sequence[int] = ()) -> list[str]:
+    """Return what those accounts are called, the most urgent first: each page may say it."""
+    if sso:
+        return list(binding_accounts(person, sso=sso).values_list("account__name", flat=True))
+    using = router.db_for_read(Policy) or "default"
+    query = _names_query(using)
+    rows = query.run_all(using, user_id=person.pk)
+    return [name for (name,) in rows]
 
 
 def joining_due_at(

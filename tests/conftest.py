@@ -11,6 +11,7 @@ Tests that must share a process, such as those of one expensive server, name a g
 ``@pytest.mark.xdist_group("browser")``; browser tests are grouped here.
 """
 
+import gc
 import re
 from typing import Any
 
@@ -64,6 +65,13 @@ def name_group(item: pytest.Item) -> None:
     groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
     if groups:
         item._id = NodeId.parse(f"{item.nodeid}@{'_'.join(groups)}")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what stays for good: it costs a tenth of all tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 10_000)
 
 
 @pytest.fixture(scope="session", autouse=True)

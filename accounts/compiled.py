@@ -5,7 +5,8 @@ database a hundredth of that. So a query that is asked for one person at a time 
 its queryset once, with named holes where its parameters go, and run as plain SQL afterwards.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
@@ -13,11 +14,12 @@ from typing import Any, TypeVar
 from django.db import connections
 from django.db.models import Model, QuerySet
 
-USER_HOLE, ACCOUNT_HOLE = -987_654_321, -987_654_322
+USER_HOLE, ACCOUNT_HOLE, AFTER_HOLE = -987_654_321, -987_654_322, -987_654_323
 HOLES: dict[str, str | int] = {
     "session_key": "hole-session-key",
     "user_id": USER_HOLE,
     "account_id": ACCOUNT_HOLE,
+    "after": AFTER_HOLE,
     "stamp": "hole-stamp",
 }
 PROVIDER_HOLES = -987_655_000  # and below: one for each provider of a session
@@ -41,18 +43,27 @@ class Compiled:
 
     def run(self, using: str, **values: Any) -> list[Any] | None:
         """Return the first row, converted to Python's types."""
+        with self._executed(using, values) as cursor:
+            found = cursor.fetchone()
+        return None if found is None else self._converted(found, using)
+
+    def run_all(self, using: str, **values: Any) -> list[list[Any]]:
+        with self._executed(using, values) as cursor:
+            return [self._converted(found, using) for found in cursor.fetchall()]
+
+    @contextmanager
+    def _executed(self, using: str, values: Mapping[str, Any]) -> Iterator[Any]:
         parameters = list(self.parameters)
         for position, name in self.holes:
             parameters[position] = values[name]
-        connection = connections[using]
-        with connection.cursor() as cursor:
+        with connections[using].cursor() as cursor:
             if self.translate is not None:
                 cursor.cursor.convert_query = self.translate
             cursor.execute(self.sql, parameters)
-            found = cursor.fetchone()
-        if found is None:
-            return None
-        row = list(found)
+            yield cursor
+
+    def _converted(self, found: Sequence[Any], using: str) -> list[Any]:
+        row, connection = list(found), connections[using]
         for position, convert, expression in self.converters:
             if row[position] is not None:
                 row[position] = convert(row[position], expression, connection)
