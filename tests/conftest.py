@@ -13,6 +13,7 @@ Tests that must share a process, such as those of one expensive server, name a g
 
 import gc
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,11 +26,13 @@ from django.template import engines
 from django.utils import translation
 
 from accounts import letters
+from tests.journeys.servers import RUNS_ALL
 from tests.tampering import as_administrator
 from twofactor import backup_codes
 
 pytest_plugins = ["tests.services.fixtures"]
 
+MARKS = ("postgres", "both_databases", "every_server")
 MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
 
 
@@ -39,10 +42,30 @@ def is_for(item: pytest.Item, *, on_postgres: bool) -> bool:
     return (item.get_closest_marker("postgres") is not None) is on_postgres
 
 
+def on_postgres() -> bool:
+    engine: str = settings.DATABASES["default"]["ENGINE"]
+    return engine.endswith("postgresql")
+
+
+def names_postgres(path: Path) -> bool:
+    """Whether a module of tests could hold one for PostgreSQL, by the marks that its text names."""
+    return any(mark in path.read_text() for mark in MARKS)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Import no module in vain: each process of the second run would import all of them."""
+    is_module = collection_path.match("test_*.py")
+    in_vain = is_module and on_postgres() and not RUNS_ALL and not names_postgres(collection_path)
+    return in_vain or None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of this run's database, and browser tests in one process."""
-    on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
-    wanted = [is_for(item, on_postgres=on_postgres) for item in items]
+    for_postgres = {item.path for item in items if is_for(item, on_postgres=True)}
+    unnamed = [str(path) for path in for_postgres if not (RUNS_ALL or names_postgres(path))]
+    if unnamed:
+        raise pytest.UsageError(f"The second run would not find its tests in {unnamed}.")
+    wanted = [is_for(item, on_postgres=on_postgres()) for item in items]
     left_out = [item for item, is_wanted in zip(items, wanted, strict=True) if not is_wanted]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item, is_wanted in zip(items, wanted, strict=True) if is_wanted]

@@ -13,7 +13,7 @@ from django.db import transaction
 from tests.journeys.clock import START
 from tests.journeys.world import Northwind
 from tests.odd.pages import OPENINGS, Blank, Opening, blanks
-from tests.odd.values import share_for
+from tests.odd.values import dealt, share_for
 from tests.odd.world import Rows, rows, unclean, undone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -45,7 +45,7 @@ def test_an_odd_value_is_told_clearly(opening: Opening, northwind: Northwind) ->
 
 def complaints_about(blank: Blank, name: str) -> Iterator[str]:
     place = f"{blank.action} {name}"
-    for value in share_for(place):
+    for value in dealt(place, share_for(place)):
         with undone(blank.client) as watch:
             answer = blank.client.post(blank.action, {**blank.fields, name: value})
             after = rows() if watch.has_seen else None

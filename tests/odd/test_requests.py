@@ -11,7 +11,7 @@ from django.urls import get_resolver
 from tests.enforcement.desk import root_browser
 from tests.enforcement.kit import browser, sign_in, sign_in_with_code
 from tests.journeys.world import Northwind
-from tests.odd.values import SHARE, share_for
+from tests.odd.values import SHARE, dealt, share_for
 from tests.odd.world import Rows, rows, undone
 from tests.routes import HOLE, Route, routes
 from tests.twofactor.people import enrol_app
@@ -112,7 +112,8 @@ def test_an_odd_query_argument(who: str, northwind: Northwind) -> None:
     """Each argument at every route; over a hundred of them, a thousand values are ten at each."""
     client, complaints = browser_of(who, northwind), []
     for route in asked():
-        for value in share_for(f"query {route.name} of {who}", count=max(2, SHARE // 100)):
+        place = f"query {route.name} of {who}"
+        for value in dealt(place, share_for(place, count=max(2, SHARE // 100))):
             path = f"{route.path}?{urlencode(dict.fromkeys(ARGUMENTS, value))}"
             complaints += wrong(client, f"{route.path}?…={value!r:.60}", method="GET", path=path)
     assert not complaints, "\n".join(complaints)
@@ -122,7 +123,8 @@ def test_an_odd_query_argument(who: str, northwind: Northwind) -> None:
 def test_an_odd_piece_of_a_path(who: str, northwind: Northwind) -> None:
     client, complaints = browser_of(who, northwind), []
     for route, pattern in with_holes():
-        for value in share_for(f"path {route.name} of {who}"):
+        place = f"path {route.name} of {who}"
+        for value in dealt(place, share_for(place)):
             path = HOLE.sub(lambda _, value=value: quote(value[:2000], safe=""), pattern)  # type: ignore[misc]
             complaints += wrong(client, f"{pattern} of {value!r:.60}", method="GET", path=path)
     assert not complaints, "\n".join(complaints)
@@ -155,7 +157,7 @@ def parts(text: str) -> list[str]:
 def test_an_odd_body(who: str, northwind: Northwind) -> None:
     client, complaints = browser_of(who, northwind), []
     for body, (content, kind) in BODIES.items():
-        for route in asked():
+        for route in dealt(f"{body} of {who}", asked()):
             how = {"path": route.path, "data": content, "content_type": kind}
             tried, may_store = f"POST {route.path} with {body}", route.name in BUTTONS
             complaints += wrong(client, tried, may_store=may_store, method="POST", **how)

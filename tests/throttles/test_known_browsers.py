@@ -37,10 +37,11 @@ def address(number: int) -> str:
     return f"198.51.100.{number}"
 
 
-def test_wrong_passwords_from_a_hundred_addresses_lock_nobody_out(
+def test_wrong_passwords_from_many_addresses_lock_nobody_out(
     victim: Enrolled, known: Client, clock: Clock
 ) -> None:
-    strangers = [guess_passwords(at(address(number)), victim.user, 11) for number in range(100)]
+    """In `make proof` they are ten thousand from a hundred addresses."""
+    strangers = [guess_passwords(at(address(number)), victim.user, 11) for number in range(20)]
     assert all(statuses == [200] * 10 + [429] for statuses in strangers)
     for _ in range(10):
         clock.forward(seconds=30)
