@@ -97,7 +97,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     return {
         **browser_type_launch_args,
-        "executable_path": shutil.which("chromium"),
+        # The same engine without pages for a window of its own, where it is there: a fifth less.
+        "executable_path": shutil.which("chromium-headless-shell") or shutil.which("chromium"),
         "args": list(CHROMIUM_FLAGS),
     }
 
