@@ -40,67 +40,75 @@ HOUR = Limit(10, timedelta(hours=1))
 DAY = Limit(20, timedelta(hours=24))
 
 
-def check(user: User, *, now: datetime) -> None:
-    """Let a try of ``user`` go on.
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The latest failures of ``user``, as many as any limit looks at, with the latest first.
 
-    :raises TooMany: when one of the limits is spent; ``retry_at`` satisfies all of them.
+    Read once for each try, under the lock of the person's row: until that transaction ends there
+    are no others.
     """
-    failures = _failures(user, now=now)
-    soon = [limit.free_at(failures, now=now) for limit in (SHORT, HOUR)]
-    tomorrow = DAY.free_at(_since_reset(user, failures), now=now)
-    latest = max((at for at in (*soon, tomorrow) if at is not None), default=None)
-    if latest is not None:
-        raise TooMany(latest, ends_by_reset=tomorrow is not None)
+
+    user: User
+    rows: tuple[CodeFailure, ...]
+
+    def check(self, *, now: datetime) -> None:
+        """Let a try go on.
+
+        :raises TooMany: when one of the limits is spent; ``retry_at`` satisfies all of them.
+        """
+        soon = [limit.free_at(self._at, now=now) for limit in (SHORT, HOUR)]
+        tomorrow = DAY.free_at(self._since_reset(self._at), now=now)
+        latest = max((at for at in (*soon, tomorrow) if at is not None), default=None)
+        if latest is not None:
+            raise TooMany(latest, ends_by_reset=tomorrow is not None)
+
+    def spent_it_since(self, begun_at: datetime) -> bool:
+        """Whether one since ``begun_at`` spent the budget: what began before it is void."""
+        found = self._at
+        counted = ((SHORT, found), (HOUR, found), (DAY, self._since_reset(found)))
+        return any(
+            limit.free_at(failures[place:], now=at) is not None
+            for limit, failures in counted
+            for place, at in enumerate(failures)
+            if at >= begun_at
+        )
+
+    def charge(self, *, address: str, agent: str, now: datetime) -> None:
+        """Note one more; warn the person once per run of them, and stop who guesses on."""
+        episode_at = self._episode_at(now=now) or now
+        CodeFailure.objects.create(user=self.user, at=now, episode_at=episode_at)
+        if self._number_in(episode_at) + 1 >= WORTH_A_MAIL:
+            _warn(self.user, "codes_failed", episode_at, address=address, agent=agent, now=now)
+        if len(self._since_reset([now, *self._at])) >= DAY.allowed:
+            _stop_password(self.user, now=now)
+
+    def note_success(self, *, address: str, agent: str, now: datetime) -> None:
+        """Warn of a right code that followed wrong ones, unless the run was told already."""
+        episode_at = self._episode_at(now=now)
+        if episode_at is not None and self._number_in(episode_at) > SLIPS:
+            _warn(self.user, "in_after_failures", episode_at, address=address, agent=agent, now=now)
+
+    @property
+    def _at(self) -> list[datetime]:
+        return [row.at for row in self.rows]
+
+    def _since_reset(self, found: list[datetime]) -> list[datetime]:
+        reset_at = self.user.password_reset_at
+        return [at for at in found if reset_at is None or at > reset_at]
+
+    def _episode_at(self, *, now: datetime) -> datetime | None:
+        """Return when the run began that is not over yet; None if there is none."""
+        if not self.rows or self.rows[0].at <= now - EPISODE:
+            return None
+        return self.rows[0].episode_at
+
+    def _number_in(self, episode_at: datetime) -> int:
+        return sum(row.episode_at == episode_at for row in self.rows)
 
 
-def _failures(user: User, *, now: datetime) -> list[datetime]:
-    """Return the latest failures, as many as any limit looks at, with the latest first."""
-    failures = CodeFailure.objects.filter(user=user, at__gt=now - DAY.window).order_by("-at")
-    return list(failures.values_list("at", flat=True)[: DAY.allowed])
-
-
-def _since_reset(user: User, failures: list[datetime]) -> list[datetime]:
-    reset_at = user.password_reset_at
-    return [at for at in failures if reset_at is None or at > reset_at]
-
-
-def was_spent_since(user: User, begun_at: datetime, *, now: datetime) -> bool:
-    """Whether a failure since ``begun_at`` spent the budget: what began before it is void."""
-    failures = _failures(user, now=now)
-    counted = ((SHORT, failures), (HOUR, failures), (DAY, _since_reset(user, failures)))
-    return any(
-        limit.free_at(found[place:], now=at) is not None
-        for limit, found in counted
-        for place, at in enumerate(found)
-        if at >= begun_at
-    )
-
-
-def charge(user: User, *, address: str, agent: str, now: datetime) -> None:
-    """Note one wrong code; warn the person once per run of them, and stop who guesses on."""
-    last = _last_of_episode(user, now=now)
-    episode_at = last.episode_at if last else now
-    CodeFailure.objects.create(user=user, at=now, episode_at=episode_at)
-    if _count(user, episode_at) >= WORTH_A_MAIL:
-        _warn(user, "codes_failed", episode_at, address=address, agent=agent, now=now)
-    if len(_since_reset(user, _failures(user, now=now))) >= DAY.allowed:
-        _stop_password(user, now=now)
-
-
-def note_success(user: User, *, address: str, agent: str, now: datetime) -> None:
-    """Warn the person of a right code that followed wrong ones, unless the run was told already."""
-    last = _last_of_episode(user, now=now)
-    if last is not None and _count(user, last.episode_at) > SLIPS:
-        _warn(user, "in_after_failures", last.episode_at, address=address, agent=agent, now=now)
-
-
-def _last_of_episode(user: User, *, now: datetime) -> CodeFailure | None:
-    failures = CodeFailure.objects.filter(user=user, at__gt=now - EPISODE)
-    return failures.order_by("-at").first()
-
-
-def _count(user: User, episode_at: datetime) -> int:
-    return CodeFailure.objects.filter(user=user, episode_at=episode_at).count()
+def failures_of(user: User, *, now: datetime) -> Failures:
+    failures = CodeFailure.objects.filter(user=user, at__gt=now - DAY.window)
+    return Failures(user, tuple(failures.order_by("-at")[: DAY.allowed]))
 
 
 def _warn(

@@ -1,5 +1,6 @@
 """Which second factors people have. Backup codes do not count: they are a way back, no factor."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +57,18 @@ def _confirmed(model: type[TOTPDevice | SMSDevice], person: Any) -> QuerySet[Any
 def users_with_device(users: QuerySet[User]) -> QuerySet[User]:
     """Return those of ``users`` who have a confirmed device."""
     return users.filter(device_exists(OuterRef("pk")))
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """The confirmed devices of one person; one of each kind at most."""
+
+    app: TOTPDevice | None
+    phone: SMSDevice | None
+
+
+def devices_of(user: User) -> Devices:
+    return Devices(app_of(user), phone_of(user))
 
 
 def has_device(user: User) -> bool:

@@ -21,6 +21,7 @@ from accounts.models import User
 from accounts.sessions import was_only_signed_out
 from accounts.throttle import Bucket, TooMany
 from twofactor import backup_codes, budget, devices, phones, totp, typed
+from twofactor.budget import Failures
 from twofactor.models import BackupCode, SentCode, SentState, SMSDevice, TOTPDevice
 from twofactor.signals import code_rejected
 
@@ -127,18 +128,19 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
         user = User.objects.select_for_update(no_key=True).get(pk=given.user_id)
         if given.stamp_read and not was_only_signed_out(given.stamp_read, now_is=user.stamp):
             raise StartOver
+        failures = budget.failures_of(user, now=now)
         try:
-            _check_budgets(user, given, now=now)
+            _check_budgets(failures, given, now=now)
             accepted = _evaluate(user, given, now=now)
         except (TooMany, Void) as error:
             audit.record(Event.CODES_THROTTLED, subject=user, after={"kind": given.kind}, now=now)
             refused = error
         except CodeRejected as error:
-            _charge(user, given, error.reason, now=now)
+            _charge(failures, given, error.reason, now=now)
             refused = error
         else:
             yield accepted
-            _note_success(user, given, now=now)
+            _note_success(failures, given, now=now)
             audit.record(
                 Event.CODE_ACCEPTED, actor=user, subject=user, after={"kind": given.kind}, now=now
             )
@@ -146,31 +148,32 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
     raise refused
 
 
-def _check_budgets(user: User, given: Try, *, now: datetime) -> None:
-    budget.check(user, now=now)
-    if is_void(user, given.begun_at, now=now):
+def _check_budgets(failures: Failures, given: Try, *, now: datetime) -> None:
+    failures.check(now=now)
+    if given.begun_at is not None and failures.spent_it_since(given.begun_at):
         raise Void
     throttle.hold(_bucket_of(given), now=now)
 
 
 def is_void(user: User, begun_at: datetime | None, *, now: datetime) -> bool:
     """Whether a sign-in of ``user`` that began then takes no code any more."""
-    return begun_at is not None and budget.was_spent_since(user, begun_at, now=now)
+    return begun_at is not None and budget.failures_of(user, now=now).spent_it_since(begun_at)
 
 
 def _bucket_of(given: Try) -> Bucket:
     return given.bucket or throttle.of_address(given.address)
 
 
-def _note_success(user: User, given: Try, *, now: datetime) -> None:
+def _note_success(failures: Failures, given: Try, *, now: datetime) -> None:
     if given.kind in FACTORS:
-        budget.note_success(user, address=given.address, agent=given.agent, now=now)
+        failures.note_success(address=given.address, agent=given.agent, now=now)
 
 
-def _charge(user: User, given: Try, reason: Reason, *, now: datetime) -> None:
+def _charge(failures: Failures, given: Try, reason: Reason, *, now: datetime) -> None:
     """Count one failed try against the person and the client address, and tell who listens."""
+    user = failures.user
     if reason not in {Reason.BLOCKED, Reason.SET_ASIDE}:
-        budget.charge(user, address=given.address, agent=given.agent, now=now)
+        failures.charge(address=given.address, agent=given.agent, now=now)
         throttle.note_failure(_bucket_of(given), now=now)
     event = Event.CODE_REUSED if reason is Reason.REUSED else Event.CODE_REJECTED
     after = {"kind": given.kind, "reason": reason, **current.browser()}

@@ -141,11 +141,17 @@ def factors(clock: Clock) -> None:
     )
     redeem(code, now=clock.now)
     for _ in range(20):
-        budget.charge(user, address="192.0.2.1", agent="Firefox", now=clock.now)
+        budget.failures_of(user, now=clock.now).charge(
+            address="192.0.2.1", agent="Firefox", now=clock.now
+        )
     other = make_user(name="Fred")
     for _ in range(2):
-        budget.charge(other, address="192.0.2.1", agent="Firefox", now=clock.now)
-    budget.note_success(other, address="192.0.2.1", agent="Firefox", now=clock.now)
+        budget.failures_of(other, now=clock.now).charge(
+            address="192.0.2.1", agent="Firefox", now=clock.now
+        )
+    budget.failures_of(other, now=clock.now).note_success(
+        address="192.0.2.1", agent="Firefox", now=clock.now
+    )
     user.refresh_from_db()
     enrolment.remove(user, method="text", stamp_read=user.stamp, now=clock.now)
     enrolment.reset(user, actor=make_user(name="Sam Support"), reason="Asked", now=clock.now)

@@ -102,7 +102,7 @@ def not_me(w: World) -> Deed:
 def password_stopped(w: World) -> Deed:
     @transaction.atomic  # as every code is redeemed
     def charge() -> None:
-        budget.charge(w.eve.user, address=ADDRESS, agent="", now=w.now)
+        budget.failures_of(w.eve.user, now=w.now).charge(address=ADDRESS, agent="", now=w.now)
 
     for _ in range(19):
         charge()

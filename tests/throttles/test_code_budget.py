@@ -350,7 +350,7 @@ def test_the_mailbox_code_and_the_code_of_set_up_share_it_too(clock: Clock) -> N
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     assert answers[-1]["Retry-After"] == "300"
     with pytest.raises(TooMany):
-        budget.check(late, now=clock.now)
+        budget.failures_of(late, now=clock.now).check(now=clock.now)
 
 
 # A failure is charged to what it was tried on, and to no other device.

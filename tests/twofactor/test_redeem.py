@@ -113,7 +113,7 @@ def test_good_codes_never_count_as_failures(ada: Enrolled, now: datetime) -> Non
 def fail(person: Enrolled, times: int, *, now: datetime) -> None:
     """Store failures as ``redeem`` does, without the other limits in the way."""
     for _ in range(times):
-        budget.charge(person.user, address=ADDRESS, agent="", now=now)
+        budget.failures_of(person.user, now=now).charge(address=ADDRESS, agent="", now=now)
 
 
 @pytest.mark.proves("S07")

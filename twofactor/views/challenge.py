@@ -20,6 +20,7 @@ from accounts.purposes import Purpose, serves
 from accounts.session_state import FactorKind
 from accounts.signin import Pending
 from twofactor import challenge, devices, enrolment, texts
+from twofactor.devices import Devices
 from twofactor.forms import BackupCodeForm, CodeForm
 from twofactor.models import SentCode, SentState
 from twofactor.redeem import CodeRejected, Kind, TooMany, Void, is_void, live_code, redeemed
@@ -41,20 +42,24 @@ def verify(request: HttpRequest) -> HttpResponse:
     """Ask for a code of the app or of a text."""
     now = timezone.now()
     pending, user = half_way(request)
-    kind = texting.asked_kind(
-        request, user, SentCode.Purpose.SIGN_IN, attempt=pending.attempt, now=now
-    )
+    own, purpose = devices.devices_of(user), SentCode.Purpose.SIGN_IN
+    kind = texting.asked_kind(request, user, own, purpose=purpose, attempt=pending.attempt, now=now)
     if kind is None:
         return HttpResponseRedirect(reverse("recovery"))
     form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method != "POST":
-        return code_page(request, form, kind, now=now)
+        return code_page(request, form, kind, own, now=now)
     form.is_valid()
-    return _try(request, form, kind, now=now)
+    return _try(request, form, kind, own, now=now)
 
 
 def _try(
-    request: HttpRequest, form: CodeForm | BackupCodeForm, kind: Kind, *, now: datetime
+    request: HttpRequest,
+    form: CodeForm | BackupCodeForm,
+    kind: Kind,
+    own: Devices,
+    *,
+    now: datetime,
 ) -> HttpResponse:
     """Redeem what was typed and let the person in, or say why not on the same page."""
     pending, user = half_way(request)
@@ -68,8 +73,8 @@ def _try(
     except CodeRejected as error:
         answers.explain(form, error, kind)
         if kind is Kind.BACKUP:
-            return recovery_page(request, form)
-        return code_page(request, form, kind, now=now)
+            return recovery_page(request, form, own)
+        return code_page(request, form, kind, own, now=now)
     except TooMany as error:
         is_over = is_void(user, pending.entered_at, now=now)
         return answers.throttled(request, error, now=now, ends_sign_in=is_over)
@@ -86,19 +91,23 @@ def _try(
 
 
 def code_page(
-    request: HttpRequest, form: CodeForm | BackupCodeForm, kind: Kind, *, now: datetime
+    request: HttpRequest,
+    form: CodeForm | BackupCodeForm,
+    kind: Kind,
+    own: Devices,
+    *,
+    now: datetime,
 ) -> HttpResponse:
     pending, user = half_way(request)
-    phone = devices.phone_of(user)
     sent = live_code(user, purpose=SentCode.Purpose.SIGN_IN, attempt=pending.attempt)
     context = {
         "form": form,
         "method": "text" if kind is Kind.TEXT else "app",
-        "has_app": devices.app_of(user) is not None,
-        "phone": phone,
+        "has_app": own.app is not None,
+        "phone": own.phone,
         "was_texted": sent is not None,
         "is_lost": sent is not None and sent.state == SentState.UNDELIVERED,
-        "next_text_at": texts.next_at(user, now=now) if phone else None,
+        "next_text_at": texts.next_at(user, now=now) if own.phone else None,
     }
     return answers.page(request, "verify", context)
 
@@ -110,14 +119,14 @@ def verify_text(request: HttpRequest) -> HttpResponse:
     """Text a code for this sign-in."""
     now = timezone.now()
     pending, user = half_way(request)
-    phone = devices.phone_of(user)
-    if phone is None:
+    own = devices.devices_of(user)
+    if own.phone is None:
         return HttpResponseRedirect(reverse("verify"))
     form = CodeForm(data={})
     try:
         texts.send_code(
             user,
-            phone,
+            own.phone,
             purpose=SentCode.Purpose.SIGN_IN,
             attempt=pending.attempt,
             address=address_of(request),
@@ -125,7 +134,7 @@ def verify_text(request: HttpRequest) -> HttpResponse:
         )
     except texting.NOT_TEXTED as error:
         form.add_error(None, texting.words(error))
-        response = code_page(request, form, Kind.TEXT, now=now)
+        response = code_page(request, form, Kind.TEXT, own, now=now)
         return texting.with_wait(response, error, now=now)
     messages.success(request, _("We sent a text. It can take a minute to arrive."))
     return HttpResponseRedirect(f"{reverse('verify')}?method=text")
@@ -137,17 +146,19 @@ def verify_text(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def recovery(request: HttpRequest) -> HttpResponse:
     """Ask for a backup code."""
+    _pending, user = half_way(request)
+    own = devices.devices_of(user)
     form = BackupCodeForm(request.POST if request.method == "POST" else None)
     if request.method != "POST":
-        return recovery_page(request, form)
+        return recovery_page(request, form, own)
     form.is_valid()
-    return _try(request, form, Kind.BACKUP, now=timezone.now())
+    return _try(request, form, Kind.BACKUP, own, now=timezone.now())
 
 
-def recovery_page(request: HttpRequest, form: CodeForm | BackupCodeForm) -> HttpResponse:
-    _pending, user = half_way(request)
-    app = devices.app_of(user)
-    context = {"form": form, "is_blocked": app is not None and app.is_blocked}
+def recovery_page(
+    request: HttpRequest, form: CodeForm | BackupCodeForm, own: Devices
+) -> HttpResponse:
+    context = {"form": form, "is_blocked": own.app is not None and own.app.is_blocked}
     return answers.page(request, "recovery", context)
 
 

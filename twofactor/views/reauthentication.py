@@ -105,8 +105,9 @@ def _kind(request: HttpRequest, user: User, *, now: datetime) -> Kind:
     given = request.POST.get("code", "")
     if len(given) >= BACKUP_FROM and not _is_six_digits(given):
         return Kind.BACKUP
-    purpose = SentCode.Purpose.REAUTHENTICATE
-    kind = texting.asked_kind(request, user, purpose, attempt=_attempt(request), now=now)
+    own, purpose = devices.devices_of(user), SentCode.Purpose.REAUTHENTICATE
+    attempt = _attempt(request)
+    kind = texting.asked_kind(request, user, own, purpose=purpose, attempt=attempt, now=now)
     return kind or Kind.APP
 
 

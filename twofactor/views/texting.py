@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.pages import with_retry
-from twofactor import devices, phones, sms, texts
+from twofactor import phones, sms, texts
+from twofactor.devices import Devices
 from twofactor.models import SentPurpose
 from twofactor.redeem import Kind, TooMany, live_code
 
@@ -18,17 +19,22 @@ USED_UP_AGAIN_AFTER = timedelta(hours=1)
 
 
 def asked_kind(
-    request: HttpRequest, user: User, purpose: SentPurpose, *, attempt: str, now: datetime
+    request: HttpRequest,
+    user: User,
+    own: Devices,
+    *,
+    purpose: SentPurpose,
+    attempt: str,
+    now: datetime,
 ) -> Kind | None:
     """Return which device's code is asked for: the one chosen, else the one just texted.
 
     One device is asked at a time, so that a wrong code is charged to no other. None: there is
     only an authenticator, and it is blocked.
     """
-    app, phone = devices.app_of(user), devices.phone_of(user)
-    is_app_usable = app is not None and not app.is_blocked
+    is_app_usable = own.app is not None and not own.app.is_blocked
     chosen = request.POST.get("method") or request.GET.get("method")
-    if phone is None:
+    if own.phone is None:
         return Kind.APP if is_app_usable else None
     if not is_app_usable or chosen == "text":
         return Kind.TEXT
