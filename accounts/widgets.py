@@ -1,5 +1,6 @@
 """Form widgets of our own."""
 
+from functools import lru_cache
 from typing import Any
 
 from django import forms
@@ -29,11 +30,17 @@ class LongSelect(forms.Select):
         selected = self.format_value(value)
         options = format_html_join(
             "\n",
-            '<option value="{}"{}>{}</option>',
-            (
-                (key, flatatt({"selected": str(key) in selected} | self.option_attrs(key)), label)
-                for key, label in self.choices
-            ),
+            "{}",
+            ((self._option(key, label, str(key) in selected),) for key, label in self.choices),
         )
         own = self.build_attrs(self.attrs, {"name": name, **(attrs or {})})
         return format_html("<select{}>\n{}\n</select>", flatatt(own), options)
+
+    def _option(self, key: Any, label: Any, is_selected: bool) -> SafeString:
+        chosen = {"selected": True} if is_selected else {}
+        return option(str(key), str(label), tuple((chosen | self.option_attrs(key)).items()))
+
+
+@lru_cache(maxsize=4096)  # all of them, in each language
+def option(value: str, label: str, attrs: tuple[tuple[str, Any], ...]) -> SafeString:
+    return format_html('<option value="{}"{}>{}</option>', value, flatatt(dict(attrs)), label)
