@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Page
 
-# A phone in the light and a desk in the dark, in turn; `make proof` looks at each page in all four
-# of these forms, and says in which language.
+# Both widths, and both schemes of colours; `make proof` looks at all four of these forms, and says
+# in which language.
 IN_FULL = "PAGES" in os.environ
 FORMS = ((360, "light"), (360, "dark"), (1280, "light"), (1280, "dark"))
-IN_TURN = (FORMS[0], FORMS[-1])
-WIDE = 1280
+LOOKS = FORMS if IN_FULL else (FORMS[0], FORMS[-1])
 # Zoomed to 400 %, a wide screen is as narrow as this.
 NARROWEST = 320
 LARGEST = 60_000  # bytes, of a page with all it needs
@@ -94,8 +93,7 @@ class Eyes:
         found = [*page.evaluate(UNTOLD), *page.evaluate(UNHELPED)]
         found += [*self._weigh(page), *self._hear(page)]
         page.evaluate(self.axe)
-        turn = IN_TURN[len(self.seen) % 2]
-        for width, scheme in FORMS if IN_FULL else (turn,):
+        for width, scheme in LOOKS:
             page.set_viewport_size({"width": width, "height": 844})
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.evaluate(FINISH)
@@ -105,7 +103,7 @@ class Eyes:
             found.append(f"wider than {NARROWEST}")
         found += page.evaluate(SMALL)
         found += self._press_tab(page) if IN_FULL else []
-        page.set_viewport_size({"width": WIDE, "height": 844})
+        page.set_viewport_size({"width": LOOKS[-1][0], "height": 844})
         self.faults += [f"{name}: {fault}" for fault in found]
 
     def _press_tab(self, page: Page) -> list[str]:

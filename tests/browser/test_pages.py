@@ -1,4 +1,4 @@
-"""Every page, on a phone in the light or on a desk in the dark: no fault that axe finds serious,
+"""Every page, on a phone in the light and on a desk in the dark: no fault that axe finds serious,
 nothing wider than a screen of 320, no complaint about the content security policy.
 
 `make proof ARGS=pages` walks the same in every language and form, with the names that are hardest
