@@ -148,7 +148,7 @@ def take(product: Product, data: Path, browser: Browser, *, into: Path) -> None:
         members = [f"{each}@{slug}.example" for each in names]
         set_stage(
             data, slug=slug, name=name, members=members, names=[*names.values()],
-            is_required=is_required,
+            is_required=is_required, support="Sam Support",
         )  # fmt: skip
         return Tour(product=product, data=data, account=name, slug=slug, someone=someone)
 

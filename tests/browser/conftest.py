@@ -127,7 +127,8 @@ def tour(
 
     def make(*names: str, browser: Mapping[str, object] | None = None, **wanted: object) -> Tour:
         eyes.language = str(wanted.get("language", "en"))
-        slug = stage(*names, **wanted)[0].partition("@")[2].removesuffix(".example")
+        owner = stage(*names, support="Sam Support", **wanted)[0]
+        slug = owner.partition("@")[2].removesuffix(".example")
         return Tour(
             product=product,
             data=data,

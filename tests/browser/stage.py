@@ -2,8 +2,9 @@
 
 Takes JSON: ``slug``, ``members`` (addresses; the first is the owner), ``is_required``, and if the
 account or its people shall have names or a language: ``name``, ``names`` and ``language``. All have
-the demo's password. ``provider``, where it is given, is one that new people come in by, of SAML
-unless its ``protocol`` says otherwise.
+the demo's password. ``support`` names somebody of support staff, in no account but with an address
+of its domain. ``provider``, where it is given, is one that new people come in by, of SAML unless
+its ``protocol`` says otherwise.
 """
 
 import json
@@ -21,7 +22,7 @@ from django.conf import settings  # noqa: E402 - all of this needs Django set up
 from django.utils import timezone  # noqa: E402
 
 from accounts import people  # noqa: E402
-from accounts.models import Account, Plan, Protocol, Provider, Role  # noqa: E402
+from accounts.models import Account, Plan, Protocol, Provider, Role, User  # noqa: E402
 from enforcement import joining, policies  # noqa: E402
 
 
@@ -41,6 +42,14 @@ def set_up(wanted: dict[str, Any], *, now: datetime) -> None:
         )
         role = Role.MEMBER if number else Role.OWNER
         joining.add_by_hand(user=user, account=account, role=role, actor=None, now=now)
+    if "support" in wanted:
+        User.objects.create_user(
+            email=f"support@{slug}.example",
+            name=wanted["support"],
+            password=settings.DEMO_PASSWORD,
+            language=wanted.get("language", ""),
+            is_staff=True,
+        )
     if "provider" in wanted:
         add_provider(account, **wanted["provider"], now=now)
     if wanted["is_required"]:
