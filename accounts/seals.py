@@ -147,8 +147,8 @@ def seal(*, back: int | None) -> int | None:
 
 
 def is_anything_waiting() -> bool:
-    after = _floor(_last_seal(), NEAR)
-    return bool(AuditEvent.objects.waiting(after=after).exists())
+    using = router.db_for_write(AuditEvent) or "default"
+    return _first_waiting_query(using).run(using, after=_floor(_last_seal(), NEAR)) is not None
 
 
 def waiting(*, after: int = 0) -> Iterator[AuditEvent]:
@@ -183,6 +183,11 @@ def _last_query(using: str) -> Compiled:
 def _waiting_query(using: str) -> Compiled:
     waiting = AuditEvent.objects.waiting(after=AFTER_HOLE).order_by("number")
     return compile_query(waiting[:CHUNK], using)
+
+
+@lru_cache(maxsize=8)
+def _first_waiting_query(using: str) -> Compiled:
+    return compile_query(AuditEvent.objects.waiting(after=AFTER_HOLE).values("number")[:1], using)
 
 
 def _floor(tail: AuditSeal | None, back: int | None) -> int:

@@ -1,9 +1,12 @@
 """Which second factors people have. Backup codes do not count: they are a way back, no factor."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
+from django.db import router
 from django.db.models import (
     BooleanField,
     Count,
@@ -17,10 +20,12 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
+from accounts.compiled import USER_HOLE, Compiled, compile_query
 from accounts.models import User
 from twofactor.models import BackupCode, SMSDevice, TOTPDevice
 
 SETUP_LIFE = timedelta(minutes=30)
+D = TypeVar("D", TOTPDevice, SMSDevice)
 
 
 def device_exists(person: Any) -> Combinable:
@@ -82,13 +87,31 @@ def can_verify(user: User) -> bool:
 
 
 def app_of(user: User) -> TOTPDevice | None:
-    app: TOTPDevice | None = TOTPDevice.objects.confirmed().filter(user=user).first()
-    return app
+    return _confirmed_of(user, TOTPDevice, _app_query)
 
 
 def phone_of(user: User) -> SMSDevice | None:
-    phone: SMSDevice | None = SMSDevice.objects.confirmed().filter(user=user).first()
-    return phone
+    return _confirmed_of(user, SMSDevice, _phone_query)
+
+
+def _confirmed_of(user: User, model: type[D], query_for: Callable[[str], Compiled]) -> D | None:
+    using = router.db_for_write(model) or "default"
+    query = query_for(using)
+    row = query.run(using, user_id=user.pk)
+    return None if row is None else query.instance(row, model, using)
+
+
+# Asked with every code and every page that asks for one.
+
+
+@lru_cache(maxsize=8)
+def _app_query(using: str) -> Compiled:
+    return compile_query(_confirmed(TOTPDevice, USER_HOLE).order_by("pk")[:1], using)
+
+
+@lru_cache(maxsize=8)
+def _phone_query(using: str) -> Compiled:
+    return compile_query(_confirmed(SMSDevice, USER_HOLE).order_by("pk")[:1], using)
 
 
 def pending_app(user: User, *, attempt: str, now: datetime) -> TOTPDevice | None:
