@@ -75,8 +75,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("loadgroup", default=False):
         for item in items:
             name_group(item)
-        # What must stay in one process takes longest, so it begins first.
-        items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+        items.sort(key=takes_long, reverse=True)  # what would be waited for at the end begins first
+
+
+def takes_long(item: pytest.Item) -> bool:
+    """Whether ``item`` must share a process with others, or waits for workers that get killed."""
+    return any(item.get_closest_marker(mark) for mark in ("xdist_group", "redis"))
 
 
 def name_group(item: pytest.Item) -> None:

@@ -9,10 +9,11 @@ import pytest
 from django.core.cache import cache
 from pytest_django import Settings
 
-from accounts.models import Account, Membership, User
+from accounts.models import Account, Membership, Provider, User
 from enforcement import policies
+from enforcement.models import Policy
 from tests.enforcement.kit import enrolled_person
-from tests.factories import make_account, make_user
+from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import Clock, stopped_clock
 from tests.twofactor.people import Enrolled
 
@@ -52,6 +53,27 @@ def northwind(owner: User, ada: User, clock: Clock) -> Account:
     """An enterprise account with an owner and a member, an hour old."""
     account = make_account("northwind", owner=owner, members=(ada,))
     clock.forward(hours=1)
+    return account
+
+
+@pytest.fixture
+def policy(northwind: Account, owner: User, clock: Clock) -> Policy:
+    return policies.switch_on(account=northwind, actor=owner, now=clock.now)
+
+
+@pytest.fixture
+def provider(northwind: Account, ada: User, clock: Clock) -> Provider:
+    """Northwind's, which knows Ada."""
+    found = make_provider(northwind, now=clock.now)
+    make_identity(found, ada, now=clock.now)
+    return found
+
+
+@pytest.fixture
+def other(ada: User, clock: Clock) -> Account:
+    """A second account of Ada's, which requires nothing yet."""
+    account = make_account("southwind")
+    Membership.objects.create(account=account, user=ada, joined_at=clock.now)
     return account
 
 

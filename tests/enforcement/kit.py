@@ -1,6 +1,6 @@
 """Browsers at the gate: people signed in by the product's own forms, and what they are answered."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyotp
@@ -8,9 +8,9 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Provider, User
+from accounts.models import Account, Provider, User
 from bench import people
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_identity, make_provider, make_user
 from tests.journeys.clock import DAY, MS, START
 from tests.twofactor.people import Enrolled, make_enrolled
 
@@ -75,3 +75,15 @@ def code_of(answer: Any) -> str:
     """Return why a background request was refused."""
     assert answer.status_code == 401, answer.status_code
     return str(answer.json()["code"])
+
+
+def provider_of(account: Account, person: User, *, now: datetime) -> Provider:
+    """Make the account's provider, which knows the person."""
+    found = make_provider(account, now=now)
+    make_identity(found, person, now=now)
+    return found
+
+
+def end_provider(provider: Provider, *, at: object, **how: object) -> None:
+    """Have it switched off since that instant, or ended as said."""
+    Provider.objects.filter(pk=provider.pk).update(**(how or {"off_at": at}))

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, AuditEvent, EndReason, Membership, Notice, Role, User
-from enforcement import passes, policies
+from enforcement import passes
 from enforcement.models import Pass
 from tests.enforcement.desk import (
     owner_browser,
@@ -30,15 +30,6 @@ from twofactor import devices
 
 pytestmark = pytest.mark.django_db
 REASON = {"reason": "Called back on the known number."}
-
-
-@pytest.fixture
-def dora(northwind: Account, clock: Clock) -> Enrolled:
-    """A member with an app, in an account that requires it."""
-    enrolled = enrolled_person(email="dora@northwind.example", name="Dora")
-    Membership.objects.create(account=northwind, user=enrolled.user, joined_at=clock.now)
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    return enrolled
 
 
 def text_of(answer: Any) -> str:

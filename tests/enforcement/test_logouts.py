@@ -31,11 +31,6 @@ from tests.twofactor.people import enrol_app
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
-@pytest.fixture
-def policy(northwind: Account, owner: User, clock: Clock) -> Policy:
-    return policies.switch_on(account=northwind, actor=owner, now=clock.now)
-
-
 def stamp_of(person: User) -> str:
     return User.objects.get(pk=person.pk).stamp
 

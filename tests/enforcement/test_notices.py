@@ -18,11 +18,6 @@ from tests.twofactor.people import enrol_app
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
-@pytest.fixture
-def policy(northwind: Account, owner: User, clock: Clock) -> Policy:
-    return policies.switch_on(account=northwind, actor=owner, now=clock.now)
-
-
 def owed(*kinds: str) -> list[tuple[str, str]]:
     found = Notice.objects.filter(kind__in=kinds) if kinds else Notice.objects.all()
     return sorted(found.values_list("kind", "recipient"))

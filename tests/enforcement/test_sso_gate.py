@@ -1,78 +1,43 @@
 """The gate and single sign-on: exempt is a session, for the accounts whose provider it passed."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import invitations, memberships, sessions, signin
+from accounts import memberships, sessions
 from accounts.models import (
     Account,
     EndReason,
     Identity,
     Membership,
     Provider,
-    Role,
     Session,
     User,
 )
-from bench.people import request_with_session
 from enforcement import policies
 from enforcement.models import Policy
 from tests.enforcement.kit import (
     DAY,
     MS,
     PAGE,
-    browser,
     code_of,
+    end_provider,
     fetch,
     is_in,
+    provider_of,
     sign_in,
     sign_in_through,
     sign_in_with_code,
 )
-from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
 
 pytestmark = [pytest.mark.django_db]
 
 ENGINES = ["accounts.session_db", "accounts.session_cached_db"]
-
-
-@pytest.fixture
-def provider(northwind: Account, ada: User, clock: Clock) -> Provider:
-    """Northwind's, which knows Ada."""
-    found = make_provider(northwind, now=clock.now)
-    make_identity(found, ada, now=clock.now)
-    return found
-
-
-@pytest.fixture
-def policy(northwind: Account, owner: User, clock: Clock) -> Policy:
-    return policies.switch_on(account=northwind, actor=owner, now=clock.now)
-
-
-@pytest.fixture
-def other(ada: User, clock: Clock) -> Account:
-    """A second account of Ada's, which requires nothing yet."""
-    account = make_account("southwind")
-    Membership.objects.create(account=account, user=ada, joined_at=clock.now)
-    return account
-
-
-def other_provider(other: Account, ada: User, clock: Clock) -> Provider:
-    found = make_provider(other, now=clock.now)
-    make_identity(found, ada, now=clock.now)
-    return found
-
-
-def end(provider: Provider, *, at: object, **how: object) -> None:
-    Provider.objects.filter(pk=provider.pk).update(**(how or {"off_at": at}))
 
 
 def banner(client: Client) -> Any:
@@ -135,7 +100,7 @@ def test_two_providers_exempt_from_both_accounts_and_one_from_its_own(
     provider: Provider, policy: Policy, other: Account, ada: User, clock: Clock
 ) -> None:
     policies.switch_on(account=other, actor=None, now=clock.now)
-    theirs = other_provider(other, ada, clock)
+    theirs = provider_of(other, ada, now=clock.now)
     both, ours_alone, theirs_alone = (
         sign_in_through(ada, provider, theirs),
         sign_in_through(ada, provider),
@@ -147,7 +112,7 @@ def test_two_providers_exempt_from_both_accounts_and_one_from_its_own(
     assert is_in(both)
     assert not is_in(ours_alone)
     assert not is_in(theirs_alone)
-    end(theirs, at=clock.now)
+    end_provider(theirs, at=clock.now)
     assert not is_in(both)
 
 
@@ -174,7 +139,7 @@ def test_the_exemption_ends_with_the_provider_at_the_next_request(
         Identity.objects.all()._raw_delete("default")
         User.objects.filter(pk=ada.pk).update(last_provider=None)
     else:
-        end(provider, at=clock.now)
+        end_provider(provider, at=clock.now)
     assert code_of(fetch(client)) == "signed_out_deadline"
 
 
@@ -192,7 +157,7 @@ def test_who_is_enrolled_is_asked_for_no_code_where_the_provider_was_switched_of
     assert is_in(client)
     ada.refresh_from_db()
     Identity.objects.filter(provider=provider).update(stamp_at_end=ada.stamp)
-    end(provider, at=clock.now)
+    end_provider(provider, at=clock.now)
     assert is_in(client)
     clock.set(policy.deadline - MS)
     assert is_in(client)
@@ -206,7 +171,7 @@ def test_what_ends_sessions_after_the_provider_is_off_ends_those_that_came_throu
 ) -> None:
     client = sign_in_through(ada, provider)
     Identity.objects.filter(provider=provider).update(stamp_at_end=ada.stamp)
-    end(provider, at=clock.now)
+    end_provider(provider, at=clock.now)
     assert is_in(client)
     enrolled = enrol_app(ada, now=clock.now)
     detail = fetch(client).json()["detail"]
@@ -235,13 +200,13 @@ def test_cutting_a_provider_off_ends_its_sessions_and_no_other(
     engine: str, provider: Provider, other: Account, ada: User, clock: Clock, settings: Settings
 ) -> None:
     settings.SESSION_ENGINE = engine
-    theirs = other_provider(other, ada, clock)
+    theirs = provider_of(other, ada, now=clock.now)
     client, by_password, by_theirs = (
         sign_in_through(ada, theirs, provider),
         sign_in(ada),
         sign_in_through(ada, theirs),
     )
-    end(provider, at=clock.now, cut_off_at=clock.now)
+    end_provider(provider, at=clock.now, cut_off_at=clock.now)
     assert str(EndReason.CUT_OFF.label) in fetch(client).json()["detail"]
     page = client.get("/settings/", headers=PAGE, follow=True)
     assert "single sign-on was stopped" in page.content.decode()
@@ -280,7 +245,7 @@ def test_no_requirement_no_gate_for_whom_no_provider_exempts_any_more(
 ) -> None:
     client = sign_in_through(ada, provider)
     clock.set(policy.deadline)
-    end(provider, at=clock.now)
+    end_provider(provider, at=clock.now)
     assert not is_in(client)
     policies.switch_off(account=northwind, actor=None, now=clock.now)
     assert is_in(client)
@@ -295,138 +260,3 @@ def test_who_is_set_up_is_told_when_a_code_is_asked_for(
     shown = page.context["banner"]
     assert (shown.kind, shown.accounts, shown.until) == ("factor", ("Southwind",), theirs.deadline)
     assert "will ask you for a code" in page.content.decode()
-
-
-# Half-way in
-
-
-def half_way(person: User, *providers: Provider, invitation: int | None = None) -> Client:
-    """A browser whose person passed ``providers``, and stands before whatever comes next."""
-    request = request_with_session()
-    pending = signin.begin(request, person, next_url="/settings/", method="sso", now=timezone.now())
-    passed = tuple(each.pk for each in providers)
-    signin.write(request, replace(pending, sso=passed, invitation=invitation))
-    request.session.save()
-    client = browser()
-    client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
-    return client
-
-
-def leads_to(client: Client) -> str:
-    """Return where a page for signed-in people sends this browser, until it opens or asks."""
-    answer = client.get("/settings/", headers=PAGE)
-    if answer.status_code == 302 and answer["Location"] == "/settings/":
-        answer = client.get("/settings/", headers=PAGE)
-    return str(answer.headers.get("Location", ""))
-
-
-@pytest.mark.proves("S38")
-@pytest.mark.parametrize("is_enrolled", [False, True])
-def test_who_comes_through_sso_is_in_without_set_up_and_without_a_code(
-    is_enrolled: bool, provider: Provider, policy: Policy, ada: User, clock: Clock
-) -> None:
-    if is_enrolled:
-        enrol_app(ada, now=clock.now)
-    clock.set(policy.deadline)
-    client = half_way(ada, provider)
-    assert leads_to(client) == ""
-    assert Session.objects.get(user=ada).method == "sso"
-
-
-@pytest.mark.proves("S38")
-@pytest.mark.parametrize(
-    ("is_enrolled", "target"), [(False, "/two-factor/setup/"), (True, "/login/verify/")]
-)
-@pytest.mark.parametrize("what", ["another account is due", "switched off meanwhile"])
-def test_who_comes_through_sso_goes_on_like_others_where_something_else_is_due(
-    what: str,
-    is_enrolled: bool,
-    target: str,
-    provider: Provider,
-    policy: Policy,
-    other: Account,
-    ada: User,
-    clock: Clock,
-) -> None:
-    if what == "another account is due":
-        policies.switch_on(account=other, actor=None, now=clock.now)
-    if is_enrolled:
-        enrol_app(ada, now=clock.now)
-    clock.set(policy.deadline)
-    client = half_way(ada, provider)
-    if what == "switched off meanwhile":
-        end(provider, at=clock.now)
-    assert leads_to(client) == target
-
-
-@pytest.mark.proves("S38")
-def test_a_sign_in_through_a_provider_that_was_cut_off_meanwhile_starts_over(
-    provider: Provider, ada: User, clock: Clock
-) -> None:
-    client = half_way(ada, provider)
-    end(provider, at=clock.now, cut_off_at=clock.now)
-    assert leads_to(client).startswith("/login/")
-
-
-@pytest.mark.proves("S38")
-def test_set_up_asks_for_the_other_account_alone(
-    provider: Provider, policy: Policy, other: Account, ada: User, clock: Clock
-) -> None:
-    policies.switch_on(account=other, actor=None, now=clock.now)
-    clock.set(policy.deadline)
-    client = half_way(ada, provider)
-    page = client.get(leads_to(client), headers=PAGE)
-    assert [str(hold) for hold in page.context["held_by"]] == ["Southwind"]
-
-
-@pytest.mark.both_databases
-@pytest.mark.proves("S38")
-@pytest.mark.parametrize("comes_through", ["their own", "another", "none"])
-def test_who_is_invited_joins_at_once_through_that_accounts_sso(
-    comes_through: str,
-    provider: Provider,
-    policy: Policy,
-    northwind: Account,
-    owner: User,
-    clock: Clock,
-) -> None:
-    clock.forward(hours=1)
-    guest = make_user("guest@northwind.example")
-    invitation = invitations.invite(
-        account=northwind, email=guest.email, role=Role.MEMBER, actor=owner, now=clock.now
-    )
-    elsewhere = make_account("southwind", members=(guest,))
-    make_identity(provider, guest, now=clock.now)
-    passed = {
-        "their own": [provider],
-        "another": [other_provider(elsewhere, guest, clock)],
-        "none": [],
-    }[comes_through]
-    client = half_way(guest, *passed, invitation=invitation.pk)
-    joins = comes_through == "their own"
-    assert leads_to(client) == ("" if joins else "/two-factor/setup/")
-    assert Membership.objects.filter(user=guest, account=northwind).exists() is joins
-
-
-@pytest.mark.proves("S38")
-def test_a_deadline_that_passes_in_set_up_keeps_what_the_session_passed(
-    provider: Provider, policy: Policy, other: Account, ada: User, clock: Clock
-) -> None:
-    """Set-up goes on as a pending sign-in, from whose end the session is one of SSO again."""
-    theirs = policies.switch_on(account=other, actor=None, now=clock.now)
-    clock.set(theirs.deadline - MS)
-    client = sign_in_through(ada, provider)
-    session = client.session
-    session["setup"] = {
-        "user_id": ada.pk,
-        "attempt": "scanned",
-        "begun_at": clock.now.isoformat(),
-        "mailbox_proved": True,
-        "mailbox_nonce": ada.mailbox_nonce,
-    }
-    session.save()
-    clock.set(theirs.deadline)
-    assert client.get("/two-factor/setup/", headers=PAGE).status_code == 200
-    assert "sso" not in client.session
-    assert client.session["pending"]["sso"] == [provider.pk]
-    assert client.session["pending"]["method"] == "sso"

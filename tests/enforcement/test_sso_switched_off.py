@@ -41,11 +41,6 @@ def provider(northwind: Account, ada: User, clock: Clock) -> Provider:
     return found
 
 
-@pytest.fixture
-def policy(northwind: Account, owner: User, clock: Clock) -> Policy:
-    return policies.switch_on(account=northwind, actor=owner, now=clock.now)
-
-
 def support() -> User:
     return make_user(is_staff=True)
 

@@ -9,11 +9,13 @@ import pytest
 from django.core.cache import cache
 
 from accounts.models import Membership, Role
+from enforcement.models import Policy
 from tests.factories import make_account, make_user
 from tests.journeys import servers
 from tests.journeys.clock import Clock, stopped_clock
 from tests.journeys.driver import Browser
-from tests.journeys.world import Northwind, enrol
+from tests.journeys.post import run_jobs
+from tests.journeys.world import Northwind, Phone, enrol
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -72,3 +74,17 @@ def support(northwind: Northwind, clock: Clock) -> Browser:
     browser = Browser(person, secret=enrol(person, clock=clock).secret)
     browser.sign_in()
     return browser
+
+
+@pytest.fixture
+def policy(northwind: Northwind) -> Policy:
+    return northwind.require()
+
+
+@pytest.fixture
+def phone(northwind: Northwind, policy: Policy, clock: Clock) -> Phone:
+    """What Ada set up in time, and lost since; it is two days later."""
+    phone = enrol(northwind.ada, clock=clock)
+    clock.forward(days=2)
+    run_jobs()
+    return phone

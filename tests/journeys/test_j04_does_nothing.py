@@ -25,11 +25,6 @@ CLOSED = ["/", "/accounts/northwind/", "/settings/security/", "/settings/email/"
 
 
 @pytest.fixture
-def policy(northwind: Northwind) -> Policy:
-    return northwind.require()
-
-
-@pytest.fixture
 def ada(northwind: Northwind, policy: Policy, clock: Clock) -> Browser:
     """Ada, signed in an hour before the deadline, and doing nothing about it."""
     clock.set(policy.deadline)

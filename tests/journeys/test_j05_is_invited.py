@@ -19,11 +19,6 @@ SEVEN_DAYS = timedelta(days=7)
 
 
 @pytest.fixture
-def policy(northwind: Northwind) -> Policy:
-    return northwind.require()
-
-
-@pytest.fixture
 def owner(northwind: Northwind, policy: Policy, clock: Clock) -> Browser:
     browser = Browser(northwind.owner, secret=enrol(northwind.owner, clock=clock).secret)
     browser.sign_in()

@@ -15,11 +15,6 @@ REPLACE = "/two-factor/replace/"
 
 
 @pytest.fixture
-def policy(northwind: Northwind) -> Policy:
-    return northwind.require()
-
-
-@pytest.fixture
 def phone(northwind: Northwind, policy: Policy, clock: Clock) -> Phone:
     """What Ada held until a moment ago: now only the printed codes are left."""
     return enrol(northwind.ada, clock=clock)

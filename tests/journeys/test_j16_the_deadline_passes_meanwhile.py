@@ -50,11 +50,6 @@ def before_the_text(ada: Browser) -> None:
 
 
 @pytest.fixture
-def policy(northwind: Northwind) -> Policy:
-    return northwind.require()
-
-
-@pytest.fixture
 def ada(northwind: Northwind, policy: Policy, clock: Clock) -> Browser:
     """Ada, on the first page of set-up two minutes before the deadline."""
     clock.set(policy.deadline)

@@ -30,11 +30,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def policy(northwind: Northwind) -> Policy:
-    return northwind.require()
-
-
-@pytest.fixture
 def phone(northwind: Northwind, policy: Policy, clock: Clock) -> Phone:
     return enrol(northwind.ada, clock=clock)
 

@@ -1,0 +1,83 @@
+"""A mail is owed once a recipient, kind and occasion, and refused for good or for now."""
+
+from datetime import datetime
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPDataError,
+    SMTPRecipientsRefused,
+    SMTPSenderRefused,
+)
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+
+from accounts import (
+    delivery,
+    mail,
+)
+from accounts.models import Notice, User
+from tests.enforcement.kit import HOUR, MINUTE
+
+pytestmark = pytest.mark.django_db
+
+# One mail a recipient, kind and occasion.
+
+
+def owe(occasion: str, *, to: User | str, now: datetime) -> None:
+    mail.owe("password_reset", to=to, occasion=occasion, now=now)
+
+
+def test_a_mail_is_owed_once_per_occasion(ada: User, owner: User, now: datetime) -> None:
+    for _ in range(3):
+        owe("one", to=ada, now=now)
+    assert Notice.objects.count() == 1
+    owe("two", to=ada, now=now)
+    owe("one", to=owner, now=now)
+    assert Notice.objects.count() == 3
+
+
+def test_what_is_owed_already_stays_as_it_was(ada: User, now: datetime) -> None:
+    owe("one", to=ada, now=now)
+    nonce = Notice.objects.get().nonce
+    owe("one", to=ada, now=now + HOUR)
+    found = Notice.objects.get()
+    assert (found.nonce, found.created_at) == (nonce, now)
+
+
+def test_an_unknown_kind_is_an_error_of_the_program(ada: User, now: datetime) -> None:
+    with pytest.raises(KeyError):
+        mail.owe("no_such_mail", to=ada, occasion="x", now=now)
+
+
+# What the mail server says.
+
+REFUSALS = {
+    "password of ours": (SMTPAuthenticationError(535, b"no"), False),
+    "greeting": (SMTPConnectError(554, b"no"), False),
+    "sender": (SMTPSenderRefused(550, b"no", "us@gatehouse.example"), False),
+    "recipient, for now": (SMTPRecipientsRefused({"a@b.example": (450, b"later")}), False),
+    "recipient": (SMTPRecipientsRefused({"a@b.example": (550, b"unknown")}), True),
+    "text, for now": (SMTPDataError(451, b"later"), False),
+    "text": (SMTPDataError(554, b"spam"), True),
+    "nothing, it is gone": (ConnectionRefusedError(), False),
+}
+
+
+@pytest.mark.parametrize(("error", "is_final"), REFUSALS.values(), ids=REFUSALS)
+def test_only_what_is_wrong_with_a_recipient_is_final(
+    error: Exception, is_final: bool, ada: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", refuse)
+    owe("one", to=ada, now=now)
+    delivery.send_due(now=now)
+    notice = Notice.objects.get()
+    assert notice.state == (Notice.State.FAILED if is_final else Notice.State.OWED)
+    assert (User.objects.get(pk=ada.pk).mail_failed_at == now) is is_final
+    assert notice.tries == 1
+    if not is_final:
+        assert notice.due_at == now + MINUTE
