@@ -9,11 +9,12 @@ import pytest
 from django.core.cache import cache
 
 from accounts.models import Membership, Role
-from enforcement.models import Policy
+from enforcement.models import Pass, Policy
 from tests.factories import make_account, make_user
 from tests.journeys import servers
 from tests.journeys.clock import Clock, stopped_clock
 from tests.journeys.driver import Browser
+from tests.journeys.passes import grant
 from tests.journeys.post import run_jobs
 from tests.journeys.world import Northwind, Phone, enrol
 
@@ -88,3 +89,8 @@ def phone(northwind: Northwind, policy: Policy, clock: Clock) -> Phone:
     clock.forward(days=2)
     run_jobs()
     return phone
+
+
+@pytest.fixture
+def granted(northwind: Northwind, support: Browser) -> Pass:
+    return grant(support, northwind.ada)

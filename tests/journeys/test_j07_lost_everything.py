@@ -39,11 +39,6 @@ def support(northwind: Northwind, phone: Phone, support: Browser) -> Browser:
     return support
 
 
-@pytest.fixture
-def granted(northwind: Northwind, support: Browser) -> Pass:
-    return grant(support, northwind.ada)
-
-
 def give_backup_code(browser: Browser, code: str) -> None:
     browser.open(RECOVERY)
     browser.submit(RECOVERY, code=code)

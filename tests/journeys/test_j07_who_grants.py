@@ -15,16 +15,8 @@ from tests.journeys.driver import (
 from tests.journeys.passes import REASON, grant, person_page
 from tests.journeys.world import Northwind, Phone, enrol
 
-
-@pytest.fixture
-def support(northwind: Northwind, phone: Phone, support: Browser) -> Browser:
-    """Support staff, who come to work after all that."""
-    return support
-
-
-@pytest.fixture
-def granted(northwind: Northwind, support: Browser) -> Pass:
-    return grant(support, northwind.ada)
+# All comes after Ada lost it, support's coming to work too.
+pytestmark = pytest.mark.usefixtures("phone")
 
 
 def test_a_second_grant_does_not_prolong_a_running_pass(
