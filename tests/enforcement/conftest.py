@@ -12,8 +12,8 @@ from pytest_django import Settings
 from accounts.models import Account, Membership, Provider, User
 from enforcement import policies
 from enforcement.models import Policy
-from tests.enforcement.kit import enrolled_person
-from tests.factories import make_account, make_identity, make_provider, make_user
+from tests.enforcement.kit import enrolled_person, provider_of
+from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock, stopped_clock
 from tests.twofactor.people import Enrolled
 
@@ -64,9 +64,7 @@ def policy(northwind: Account, owner: User, clock: Clock) -> Policy:
 @pytest.fixture
 def provider(northwind: Account, ada: User, clock: Clock) -> Provider:
     """Northwind's, which knows Ada."""
-    found = make_provider(northwind, now=clock.now)
-    make_identity(found, ada, now=clock.now)
-    return found
+    return provider_of(northwind, ada, now=clock.now)
 
 
 @pytest.fixture

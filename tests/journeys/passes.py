@@ -1,16 +1,11 @@
 """How support grants a pass, for the journeys that need one."""
 
-from django.urls import reverse
-
 from accounts.models import User
 from enforcement.models import Pass
+from tests.enforcement.desk import person_page
 from tests.journeys.driver import Browser
 
 REASON = "Called back on the known number"
-
-
-def person_page(person: User, action: str = "change") -> str:
-    return reverse(f"admin:accounts_user_{action}", args=[person.pk])
 
 
 def grant(support: Browser, person: User) -> Pass:

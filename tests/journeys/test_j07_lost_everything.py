@@ -4,6 +4,7 @@ import pytest
 
 from accounts.models import Membership
 from enforcement.models import Pass, PassRequest
+from tests.enforcement.desk import person_page
 from tests.factories import make_user
 from tests.journeys.clock import DAY, MS, Clock
 from tests.journeys.driver import (
@@ -14,7 +15,7 @@ from tests.journeys.driver import (
     VERIFY,
     Browser,
 )
-from tests.journeys.passes import REASON, grant, person_page
+from tests.journeys.passes import REASON, grant
 from tests.journeys.post import SETUP_LINK, link_in, mails_to, run_jobs, the_mail
 from tests.journeys.world import Northwind, Phone, enrol
 

@@ -6,13 +6,14 @@ import pytest
 
 from accounts.models import User
 from enforcement.models import Pass
+from tests.enforcement.desk import person_page
 from tests.factories import make_account, make_user
 from tests.journeys.clock import MS, Clock
 from tests.journeys.driver import (
     REAUTHENTICATE,
     Browser,
 )
-from tests.journeys.passes import REASON, grant, person_page
+from tests.journeys.passes import REASON, grant
 from tests.journeys.world import Northwind, Phone, enrol
 
 # All comes after Ada lost it, support's coming to work too.
