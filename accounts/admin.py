@@ -8,12 +8,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import admin_audit, mail
-from accounts.admin_scope import ScopedAdmin, owned_accounts
+from accounts.admin_scope import RecordAdmin, is_support, owned_accounts
+from accounts.audit_filters import accounts_of
 from accounts.audit_words import told_at, words_of
+from accounts.mail_names import isolated
 from accounts.models import Notice, User
 
 __all__ = ["NoticeAdmin", "admin_audit"]
@@ -24,16 +26,36 @@ def private_kinds() -> list[str]:
     return [kind.name for kind in mail.registered() if kind.is_private]
 
 
+class OfAccount(admin.SimpleListFilter):
+    """Owners choose among their accounts; support comes from the page of one."""
+
+    title = _("account")
+    parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        accounts, asked = accounts_of(request), self.value()
+        if asked and not accounts.filter(slug=asked).exists():
+            raise Http404  # somebody else's and none at all look the same
+        if is_support(request):
+            accounts = accounts.filter(slug=asked)
+        return [(each.slug, isolated(each.name)) for each in accounts.order_by("name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        asked = accounts_of(request).filter(slug=self.value()).values("pk")
+        return queryset.filter(account_id__in=asked) if self.value() else queryset
+
+
 @admin.register(Notice)
-class NoticeAdmin(ScopedAdmin):
+class NoticeAdmin(RecordAdmin):
     list_title = _("Mails")
+    code = "kind"
     list_display = ("created", "what", "recipient", "account_name", "state", "error", "sent")
     list_display_links = ("what",)
-    list_filter = ("state", ("created_at", admin.DateFieldListFilter))
+    list_filter = ("state", ("created_at", admin.DateFieldListFilter), OfAccount)
     search_fields = ("recipient",)
     search_help_text = _("An address that a mail went to.")
     lookups = frozenset(
-        {"state", "state__exact", "created_at__gte", "created_at__lt", "account_id", "kind"}
+        {"state", "state__exact", "created_at__gte", "created_at__lt", "account", "kind"}
     )
     list_per_page = 50
     ordering = ("-pk",)

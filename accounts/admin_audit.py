@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts import audit_export, audit_filters
-from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
+from accounts.admin_scope import RecordAdmin, is_support, owned_accounts
 from accounts.audit_export import Export
 from accounts.audit_words import SHORT, told_at, told_change, words_of
 from accounts.models import Account, AuditEvent, AuditSeal, Membership, User
@@ -47,14 +47,16 @@ def _is_support(column: str) -> Exists:
 
 
 @admin.register(AuditEvent)
-class AuditAdmin(ScopedAdmin):
+class AuditAdmin(RecordAdmin):
+    list_title = gettext_lazy("Audit")
+    code = "event"
     change_list_template = "accounts/admin/audit.html"
     list_display = ("when", "what", "who", "whom", "account_name", "detail")
     list_display_links = ("what",)
     list_filter = audit_filters.FILTERS
     search_fields = ("subject_id",)
-    lookups = frozenset({*audit_filters.TYPED, "at__gte", "at__lt", "account_id"})
-    FOR_SUPPORT_LOOKUPS = frozenset({"subject_id", "actor_id"})
+    lookups = frozenset({*audit_filters.TYPED, "at__gte", "at__lt"})
+    FOR_SUPPORT_LOOKUPS = frozenset({"subject_id", "actor_id", "account_id"})
     list_per_page = 40
     ordering = ("-number",)
     sortable_by = ()
@@ -89,7 +91,7 @@ class AuditAdmin(ScopedAdmin):
         return self.FOR_SUPPORT if is_support(request) else self.FOR_OWNERS
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """An owner finds people by the search, which looks among the members alone."""
+        """An owner finds people by the search among the members alone, an account by its name."""
         if lookup in self.FOR_SUPPORT_LOOKUPS:
             return request is not None and is_support(request)
         return super().lookup_allowed(lookup, value, request)
@@ -107,7 +109,7 @@ class AuditAdmin(ScopedAdmin):
             (form.upper(), reverse("admin:accounts_auditevent_export", args=[form]) + query)
             for form in audit_export.STREAMS
         ]
-        context = {"title": _("Audit"), "form": audit_filters.form_of(request), "exports": exports}
+        context = {"form": audit_filters.form_of(request), "exports": exports}
         answer: Any = super().changelist_view(request, {**context, **(extra_context or {})})
         if shown := (getattr(answer, "context_data", None) or {}).get("cl"):
             answer.context_data["told"] = [self._told(row) for row in shown.result_list]
@@ -160,10 +162,7 @@ class AuditAdmin(ScopedAdmin):
         if slug := request.GET.get("account", "").strip():
             return list(accounts.filter(slug=slug))
         if key := request.GET.get("account_id", "").strip():
-            found = list(accounts.filter(pk=key))
-            if not found and not is_support(request):
-                raise Http404
-            return found
+            return list(accounts.filter(pk=key))
         return [] if is_support(request) else list(accounts)
 
     @admin.display(description=gettext_lazy("time"))

@@ -94,13 +94,14 @@ def accounts_of(request: HttpRequest) -> QuerySet[Account]:
 
 
 def of_person(request: HttpRequest, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
-    """Return the rows by or about a person, found by number or address; never by a row's text.
+    """Return the rows by or about a person, found by address; never by a row's text.
 
     An owner finds members of the row's own account alone: a search that found rows of others
-    would tell who else has a sign-in, and who of support was at work.
+    would tell who else has a sign-in, and who of support was at work. Support, who is shown the
+    number of each row, may name a person by one, too.
     """
     term = term.replace("\0", "").strip()
-    if term.isascii() and term.isdigit():
+    if is_support(request) and term.isascii() and term.isdigit():
         people = [int(term)] if len(term) < len(str(2**63)) else []
     else:
         people = list(User.objects.filter(email=canonical_email(term)).values_list("pk", flat=True))

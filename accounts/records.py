@@ -165,7 +165,7 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.number} {self.event}"
+        return f"{self.event} at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
 class AuditSeal(models.Model):

@@ -61,13 +61,13 @@ class AccountAdmin(ScopedAdmin):
             "requirement/": (self.requirement_view, "requirement"),
             "remind/": (self.remind_view, "remind"),
             "advise/": (self.advise_view, "advise"),
-            "mails/<int:pk>/again/": (self.send_again_view, "send_again"),
+            "mails/<row:pk>/again/": (self.send_again_view, "send_again"),
             "export/<str:form>/": (self.export_view, "export"),
             "provider/": (self.provider_view, "provider"),
         }
         ours = [
             path(
-                f"<int:object_id>/{route}",
+                f"<row:object_id>/{route}",
                 self.admin_site.admin_view(view),
                 name=f"accounts_account_{name}",
             )
@@ -117,38 +117,38 @@ class AccountAdmin(ScopedAdmin):
             context.update(account_page.context(request, account, now=now))
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def requirement_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        account: Account = self.found(request, str(object_id))
+    def requirement_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        account: Account = self.found(request, object_id)
         context = {**self.admin_site.each_context(request), "opts": self.opts}
         return admin_requirement.page(request, account, context=context, now=timezone.now())
 
     @method_decorator(require_POST)
-    def remind_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    def remind_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._pressed(request, object_id, admin_owner.remind)
 
     @method_decorator(require_POST)
-    def advise_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    def advise_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._pressed(request, object_id, admin_owner.advise)
 
     @method_decorator(require_POST)
-    def send_again_view(self, request: HttpRequest, object_id: int, pk: int) -> HttpResponse:
-        return self._pressed(request, object_id, admin_owner.send_again(pk))
+    def send_again_view(self, request: HttpRequest, object_id: str, pk: str) -> HttpResponse:
+        return self._pressed(request, object_id, admin_owner.send_again(int(pk)))
 
     @method_decorator(require_POST)
-    def export_view(self, request: HttpRequest, object_id: int, form: str) -> HttpResponse:
+    def export_view(self, request: HttpRequest, object_id: str, form: str) -> HttpResponse:
         return self._pressed(request, object_id, admin_owner.export(form))
 
-    def provider_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    def provider_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Add a provider: support's alone."""
-        account: Account = self.found(request, str(object_id))
+        account: Account = self.found(request, object_id)
         if not is_support(request):
             raise Http404
         context = {**self.admin_site.each_context(request), "opts": self.opts}
         target = admin_provider_acts.Target(account=account)
         return admin_provider_acts.page(request, target, "add", context=context, now=timezone.now())
 
-    def _pressed(self, request: HttpRequest, object_id: int, act: admin_owner.Act) -> HttpResponse:
-        account: Account = self.found(request, str(object_id))
+    def _pressed(self, request: HttpRequest, object_id: str, act: admin_owner.Act) -> HttpResponse:
+        account: Account = self.found(request, object_id)
         return admin_owner.press(request, account, act, now=timezone.now())
 
     @admin.display(description=gettext_lazy("created"))

@@ -81,7 +81,7 @@ class UserAdmin(ScopedAdmin):
     def get_urls(self) -> list[URLPattern]:
         actions = [
             path(
-                f"<int:object_id>/{name.replace('_', '/')}/",
+                f"<row:object_id>/{name.replace('_', '/')}/",
                 self.admin_site.admin_view(self.action_view),
                 {"name": name},
                 name=f"accounts_user_{name}",
@@ -110,8 +110,8 @@ class UserAdmin(ScopedAdmin):
         }
         return TemplateResponse(request, "enforcement/admin/person.html", context)
 
-    def action_view(self, request: HttpRequest, object_id: int, name: str) -> HttpResponse:
-        person: User = self.found(request, str(object_id))
+    def action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        person: User = self.found(request, object_id)
         return admin_actions.page(
             request, person, name, context=self._context(request), now=timezone.now()
         )

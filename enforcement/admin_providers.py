@@ -63,9 +63,9 @@ class ProviderAdmin(ScopedAdmin):
         acts = [name for name in ACTS if name not in {"add", "unlink"}]
         pages: dict[str, tuple[Any, str]] = {
             "": (self.changelist_view, "changelist"),
-            "<int:object_id>/change/": (self.change_view, "change"),
-            "<int:object_id>/test/": (self.test_view, "test"),
-            "<int:object_id>/unlink/<int:identity>/": (self.unlink_view, "unlink"),
+            "<row:object_id>/change/": (self.change_view, "change"),
+            "<row:object_id>/test/": (self.test_view, "test"),
+            "<row:object_id>/unlink/<row:identity>/": (self.unlink_view, "unlink"),
         }
         ours = [
             path(route, self._guarded(view), name=f"accounts_provider_{name}")
@@ -73,7 +73,7 @@ class ProviderAdmin(ScopedAdmin):
         ]
         theirs = [
             path(
-                f"<int:object_id>/{name.replace('_', '/')}/",
+                f"<row:object_id>/{name.replace('_', '/')}/",
                 self._guarded(self.act_view),
                 {"name": name},
                 name=f"accounts_provider_{name}",
@@ -94,10 +94,10 @@ class ProviderAdmin(ScopedAdmin):
         return self.admin_site.admin_view(of_support)
 
     def change_view(  # type: ignore[override]  # the number is one already
-        self, request: HttpRequest, object_id: int
+        self, request: HttpRequest, object_id: str
     ) -> HttpResponse:
         """Show a provider. There is no form here, whatever is posted."""
-        provider: Provider = self.found(request, str(object_id))
+        provider: Provider = self.found(request, object_id)
         if request.method not in {"GET", "HEAD"}:
             return HttpResponseNotAllowed(["GET", "HEAD"])
         context = {
@@ -108,18 +108,18 @@ class ProviderAdmin(ScopedAdmin):
         }
         return TemplateResponse(request, "enforcement/admin/provider.html", context)
 
-    def act_view(self, request: HttpRequest, object_id: int, name: str) -> HttpResponse:
-        provider: Provider = self.found(request, str(object_id))
+    def act_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        provider: Provider = self.found(request, object_id)
         target = Target(account=provider.account, provider=provider)
         return self._page(request, target, name)
 
-    def test_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        provider: Provider = self.found(request, str(object_id))
+    def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        provider: Provider = self.found(request, object_id)
         context = self._context(request)
         return admin_provider_trial.page(request, provider, context=context, now=timezone.now())
 
-    def unlink_view(self, request: HttpRequest, object_id: int, identity: int) -> HttpResponse:
-        provider: Provider = self.found(request, str(object_id))
+    def unlink_view(self, request: HttpRequest, object_id: str, identity: str) -> HttpResponse:
+        provider: Provider = self.found(request, object_id)
         known = Identity.objects.select_related("user", "provider__account")
         found = known.filter(pk=identity, provider=provider).first()
         if found is None:

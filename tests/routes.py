@@ -8,8 +8,11 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
+from accounts.references import reference_to
+
 HOLE = re.compile(r"<(?:(\w+):)?(\w+)>")
 FILLED = {"int": "1", "slug": "northwind", "str": "x", "path": "1", "": "x"}
+ROW = 1  # the number of the row that a path to one leads to
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +48,4 @@ def _below(
 
 
 def _fill(hole: re.Match[str]) -> str:
-    return FILLED[hole[1] or ""]
+    return reference_to(ROW) if hole[1] == "row" else FILLED[hole[1] or ""]

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Account, User
+from accounts.models import Account, AuditEvent, Notice, User
 from tests.enforcement.kit import enrolled_person, sign_in, sign_in_with_code
 
 
@@ -34,6 +34,10 @@ def requirement_page(account: Account) -> str:
 
 def person_page(person: User, action: str = "change") -> str:
     return reverse(f"admin:accounts_user_{action}", args=[person.pk])
+
+
+def row_page(row: AuditEvent | Notice) -> str:
+    return reverse(f"admin:accounts_{row._meta.model_name}_change", args=[row.pk])
 
 
 def switch(client: Client, account: Account, state: str = "on", **fields: Any) -> Any:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Account, Membership, Role, User
+from accounts.references import reference_to
 from enforcement import passes
 from tests.enforcement.desk import owner_browser, root_browser, support_browser
 from tests.enforcement.kit import browser, enrolled_person, fetch, sign_in, sign_in_with_code
@@ -33,8 +34,8 @@ def admin_pages() -> list[str]:
         "/admin/jsi18n/",
         "/admin/accounts/",
         "/admin/accounts/user/add/",
-        "/admin/accounts/user/1/change/",
-        "/admin/accounts/account/1/requirement/",
+        f"/admin/accounts/user/{reference_to(1)}/change/",
+        f"/admin/accounts/account/{reference_to(1)}/requirement/",
         "/admin/nothing/",
         *lists,
     ]
@@ -161,7 +162,7 @@ def test_stock_pages_that_change_rows_are_gone(model: str, northwind: Account) -
     client = root_browser()
     for page in ("delete", "history"):
         for method in (client.get, client.post):
-            answer: Any = method(f"/admin/accounts/{model}/1/{page}/", follow=True)
+            answer: Any = method(f"/admin/accounts/{model}/{reference_to(1)}/{page}/", follow=True)
             assert answer.status_code == 404, page
     if model != "user":
         assert client.get(f"/admin/accounts/{model}/add/", follow=True).status_code == 404

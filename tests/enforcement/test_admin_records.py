@@ -7,7 +7,7 @@ import pytest
 from accounts import audit, mail, seals
 from accounts.audit import Event
 from accounts.models import Account, AuditEvent, AuditSeal, Notice, User
-from tests.enforcement.desk import owner_browser, root_browser, support_browser
+from tests.enforcement.desk import owner_browser, root_browser, row_page, support_browser
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 
@@ -60,7 +60,7 @@ def test_no_text_inside_a_row_is_searched(rows: Account, clock: Clock) -> None:
 def test_nobody_changes_the_audit(rows: Account) -> None:
     client = root_browser()
     row = AuditEvent.objects.get(event="joined")
-    path = f"{AUDIT}{row.pk}/change/"
+    path = row_page(row)
     assert client.get(path).status_code == 200
     assert client.post(path, {"event": "left"}).status_code == 403
     assert client.post(AUDIT, {"action": "delete_selected", "_selected_action": [row.pk]})
@@ -73,12 +73,27 @@ def test_an_owner_learns_no_address_of_support(rows: Account, owner: User, clock
     audit.record(Event.POLICY_OFF, actor=sam, account=rows, now=clock.now)
     row = AuditEvent.objects.get(event="policy_off")
     client = owner_browser(owner)
-    for path in (AUDIT, f"{AUDIT}{row.pk}/change/"):
+    for path in (AUDIT, row_page(row)):
         page = client.get(path).content.decode()
         assert "sam@" not in page
         assert "Support" in page
         assert hash_of(row) not in page
     assert "sam@gatehouse.example" in support_browser().get(AUDIT).content.decode()
+
+
+def test_a_page_is_called_by_what_happened_in_words(
+    rows: Account, owner: User, ada: User, clock: Clock
+) -> None:
+    mail.owe("mail_trouble", to=ada, occasion="x", account=rows, now=clock.now)
+    event = AuditEvent.objects.get(event="joined")
+    for client in (owner_browser(owner), support_browser()):
+        for row, words in (
+            (event, "Joined"),
+            (Notice.objects.get(kind="mail_trouble"), "Mail trouble"),
+        ):
+            page = client.get(row_page(row)).content.decode()
+            assert f"<h1>{words}</h1>" in page
+            assert f"<title>{words} · Gatehouse admin</title>" in page
 
 
 def test_a_deleted_person_stands_as_a_pseudonym(clock: Clock) -> None:
@@ -100,12 +115,12 @@ def test_mails_are_listed_without_what_they_say(
     )  # fmt: skip
     notice = Notice.objects.get()
     for client in (owner_browser(owner), support_browser()):
-        for path in (MAILS, f"{MAILS}{notice.pk}/change/"):
+        for path in (MAILS, row_page(notice)):
             page = client.get(path).content.decode()
             assert "ada@northwind.example" in page
             assert "words of the mail" not in page
             assert notice.nonce not in page
-        assert client.post(f"{MAILS}{notice.pk}/change/", {"state": "sent"}).status_code == 403
+        assert client.post(row_page(notice), {"state": "sent"}).status_code == 403
 
 
 def test_lists_cost_the_same_for_any_number_of_rows(

@@ -19,7 +19,7 @@ from enforcement import (
     reminding,
 )
 from enforcement.tasks import carry_out
-from tests.enforcement.desk import support_browser
+from tests.enforcement.desk import person_page, support_browser
 from tests.enforcement.kit import browser, sign_in
 from tests.factories import make_account
 from tests.security.acts_world import Deed, World
@@ -66,7 +66,7 @@ def pass_ended(w: World) -> Deed:
 
 def pass_refused(w: World) -> Deed:
     client = support_browser()
-    path = f"/admin/accounts/user/{w.root.pk}/pass/"
+    path = person_page(w.root, "pass")
     return lambda: client.post(path, {"reason": "lost"})
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.urls import reverse
+
 from accounts import (
     providers,
     sso_linking,
@@ -58,7 +60,7 @@ def provider_cut_off(w: World) -> Deed:
 
 def provider_tested(w: World) -> Deed:
     provider = make_provider(w.account, now=w.now, issuer="https://127.0.0.1")  # never asked
-    client, path = support_browser(), f"/admin/accounts/provider/{provider.pk}/test/"
+    client, path = support_browser(), reverse("admin:accounts_provider_test", args=[provider.pk])
     return lambda: client.post(path)
 
 

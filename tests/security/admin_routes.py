@@ -4,7 +4,7 @@ The admin's own classes and URLs are read from its registry: one that nobody has
 fails the tests.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import product
@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib import admin
 
 from accounts.models import Identity
+from accounts.references import reference_to
 from tests.routes import HOLE, routes
 from tests.security.two_accounts import Tenant
 
@@ -42,44 +43,44 @@ ROUTES = {
     "jsi18n/": Kind.SITE,
     "anything": Kind.SHUT,
     "accounts/account/": Kind.LIST,
-    "accounts/account/<path:object_id>/": Kind.ROW,
-    "accounts/account/<path:object_id>/change/": Kind.ROW,
-    "accounts/account/<int:object_id>/requirement/": Kind.ROW,
-    "accounts/account/<int:object_id>/remind/": Kind.BUTTON,
-    "accounts/account/<int:object_id>/advise/": Kind.BUTTON,
-    "accounts/account/<int:object_id>/mails/<int:pk>/again/": Kind.BUTTON,
-    "accounts/account/<int:object_id>/export/<str:form>/": Kind.BUTTON,
-    "accounts/account/<int:object_id>/provider/": Kind.DESK,
+    "accounts/account/<row:object_id>/": Kind.ROW,
+    "accounts/account/<row:object_id>/change/": Kind.ROW,
+    "accounts/account/<row:object_id>/requirement/": Kind.ROW,
+    "accounts/account/<row:object_id>/remind/": Kind.BUTTON,
+    "accounts/account/<row:object_id>/advise/": Kind.BUTTON,
+    "accounts/account/<row:object_id>/mails/<row:pk>/again/": Kind.BUTTON,
+    "accounts/account/<row:object_id>/export/<str:form>/": Kind.BUTTON,
+    "accounts/account/<row:object_id>/provider/": Kind.DESK,
     "accounts/auditevent/": Kind.LIST,
     "accounts/auditevent/export/<str:form>/": Kind.FILE,
-    "accounts/auditevent/<path:object_id>/": Kind.ROW,
-    "accounts/auditevent/<path:object_id>/change/": Kind.ROW,
+    "accounts/auditevent/<row:object_id>/": Kind.ROW,
+    "accounts/auditevent/<row:object_id>/change/": Kind.ROW,
     "accounts/notice/": Kind.LIST,
-    "accounts/notice/<path:object_id>/": Kind.ROW,
-    "accounts/notice/<path:object_id>/change/": Kind.ROW,
+    "accounts/notice/<row:object_id>/": Kind.ROW,
+    "accounts/notice/<row:object_id>/change/": Kind.ROW,
     "accounts/provider/": Kind.DESK,
-    "accounts/provider/<int:object_id>/change/": Kind.DESKS_ROW,
-    "accounts/provider/<int:object_id>/cut/off/": Kind.DESK,
-    "accounts/provider/<int:object_id>/edit/": Kind.DESK,
-    "accounts/provider/<int:object_id>/off/": Kind.DESK,
-    "accounts/provider/<int:object_id>/replace/": Kind.DESK,
-    "accounts/provider/<int:object_id>/secret/": Kind.DESK,
-    "accounts/provider/<int:object_id>/test/": Kind.DESK,
-    "accounts/provider/<int:object_id>/unlink/<int:identity>/": Kind.DESK,
+    "accounts/provider/<row:object_id>/change/": Kind.DESKS_ROW,
+    "accounts/provider/<row:object_id>/cut/off/": Kind.DESK,
+    "accounts/provider/<row:object_id>/edit/": Kind.DESK,
+    "accounts/provider/<row:object_id>/off/": Kind.DESK,
+    "accounts/provider/<row:object_id>/replace/": Kind.DESK,
+    "accounts/provider/<row:object_id>/secret/": Kind.DESK,
+    "accounts/provider/<row:object_id>/test/": Kind.DESK,
+    "accounts/provider/<row:object_id>/unlink/<row:identity>/": Kind.DESK,
     "accounts/user/": Kind.LIST,
     "accounts/user/add/": Kind.ROOT,
-    "accounts/user/<path:object_id>/": Kind.ROW,
-    "accounts/user/<path:object_id>/change/": Kind.ROW,
-    "accounts/user/<int:object_id>/address/": Kind.DESK,
-    "accounts/user/<int:object_id>/approve/": Kind.DESK,
-    "accounts/user/<int:object_id>/decline/": Kind.DESK,
-    "accounts/user/<int:object_id>/pass/": Kind.DESK,
-    "accounts/user/<int:object_id>/pass/revoke/": Kind.OWNERS_DESK,
-    "accounts/user/<int:object_id>/reset/": Kind.DESK,
-    "accounts/user/<int:object_id>/deactivate/": Kind.DESK,
-    "accounts/user/<int:object_id>/reactivate/": Kind.DESK,
-    "accounts/user/<int:object_id>/sign/out/": Kind.DESK,
-    "accounts/user/<int:object_id>/staff/": Kind.ROOT,
+    "accounts/user/<row:object_id>/": Kind.ROW,
+    "accounts/user/<row:object_id>/change/": Kind.ROW,
+    "accounts/user/<row:object_id>/address/": Kind.DESK,
+    "accounts/user/<row:object_id>/approve/": Kind.DESK,
+    "accounts/user/<row:object_id>/decline/": Kind.DESK,
+    "accounts/user/<row:object_id>/pass/": Kind.DESK,
+    "accounts/user/<row:object_id>/pass/revoke/": Kind.OWNERS_DESK,
+    "accounts/user/<row:object_id>/reset/": Kind.DESK,
+    "accounts/user/<row:object_id>/deactivate/": Kind.DESK,
+    "accounts/user/<row:object_id>/reactivate/": Kind.DESK,
+    "accounts/user/<row:object_id>/sign/out/": Kind.DESK,
+    "accounts/user/<row:object_id>/staff/": Kind.ROOT,
 }
 # Pages that every class of Django's admin has, and none of ours: they are asked for by hand.
 STOCK = ("add/", "{}/delete/", "{}/history/", "autocomplete/")
@@ -129,7 +130,7 @@ def never_was(of: Tenant) -> list[tuple[Spot, Spot]]:
     nothing = {model: {NEVER} for model in of.numbers()}
     pairs = []
     for text in walked():
-        if "<int:" in text or "<path:" in text:
+        if "<row:" in text:
             empty = next(iter(_filled(text, nothing)))
             pairs += [(spot, empty) for spot in _filled(text, of.numbers())]
     return pairs
@@ -141,13 +142,17 @@ def identities(providers: set[int]) -> list[int]:
     return list(known.values_list("pk", flat=True)) or [NEVER]
 
 
+def references(numbers: Iterable[int]) -> list[str]:
+    return [reference_to(number) for number in sorted(numbers)]
+
+
 def _filled(text: str, numbers: dict[str, set[int]]) -> Iterator[Spot]:
     model = (*text.split("/"), "", "")[1]
     values: dict[str, list[Any]] = {
-        "object_id": sorted(numbers.get(model, ())),
-        "pk": sorted(numbers["notice"]),
+        "object_id": references(numbers.get(model, ())),
+        "pk": references(numbers["notice"]),
         "form": ["csv", "json"],
-        "identity": identities(numbers["provider"]),
+        "identity": references(identities(numbers["provider"])),
     }
     holes = [hole[2] for hole in HOLE.finditer(text)]
     for filling in product(*(values[hole] for hole in holes)):

@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.proves("S53")]
 # Every other condition that a URL can name is refused, whatever it is about.
 TAKEN = {
     "account": {"q", "plan", "plan__exact"},
-    "auditevent": {"q", "event", "account", "account_id"},
-    "notice": {"q", "state", "account_id", "kind"},
+    "auditevent": {"q", "event", "account"},
+    "notice": {"q", "state", "account", "kind"},
     "user": {"q"},
 }
 

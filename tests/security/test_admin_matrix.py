@@ -9,20 +9,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
 
+from accounts.references import reference_to
 from tests.enforcement.kit import sign_in, sign_in_with_code
 from tests.journeys.clock import Clock
 from tests.odd.world import undone
 from tests.security.admin_routes import (
-    NEVER,
     ROUTES,
     STOCK,
     Kind,
     Spot,
     found_routes,
     never_was,
+    references,
     registered,
+    samples,
     spots,
 )
 from tests.security.two_accounts import STAFF_WORD, Tenant, World, grow, make_world
@@ -30,7 +34,9 @@ from tests.security.two_accounts import STAFF_WORD, Tenant, World, grow, make_wo
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S53")]
 
 TOKEN = re.compile(r'(csrfmiddlewaretoken" value=")\w+')
-LINKED = re.compile(r"/admin/accounts/(\w+)/(\d+)/")
+LINKED = re.compile(r"/admin/accounts/(\w+)/([\w-]{32})/")
+FIRST = 730_000_000
+NUMBERED = re.compile(r"7300\d{5}")
 UNSEEN = {"set-cookie", "x-request-id", "content-length", "etag"}  # new with each answer
 
 
@@ -76,7 +82,7 @@ def test_every_registered_class_has_rows_in_both_accounts(world: World) -> None:
 def test_a_foreign_row_looks_as_if_it_never_was(sides: tuple[Tenant, Tenant]) -> None:
     mine, theirs = sides
     client = sign_in(mine.owner)
-    shared = mine.numbers()["user"] & theirs.numbers()["user"]
+    shared = references(mine.numbers()["user"] & theirs.numbers()["user"])
     empty: dict[tuple[str, str], str] = {}
     for spot, nothing in never_was(theirs):
         if any(spot.path.startswith(f"/admin/accounts/user/{key}/") for key in shared):
@@ -85,9 +91,9 @@ def test_a_foreign_row_looks_as_if_it_never_was(sides: tuple[Tenant, Tenant]) ->
             answer, said = ask(client, method, spot.path)
             if (method, nothing.path) not in empty:
                 empty[method, nothing.path] = ask(client, method, nothing.path)[1]
-            number = spot.path.split("/")[4]
+            reference, none = spot.path.split("/")[4], nothing.path.split("/")[4]
             assert answer.status_code in {302, 404, 405}, spot
-            assert said.replace(f"/{number}/", f"/{NEVER}/") == empty[method, nothing.path], spot
+            assert said.replace(reference, none) == empty[method, nothing.path], spot
             if answer.status_code == 302:
                 end = client.get(answer["Location"])
                 assert end.status_code == 404, spot
@@ -114,8 +120,30 @@ def test_no_answer_to_an_owner_names_or_counts_another_account(
         assert after[place] == said, place
 
 
+def test_no_number_of_a_row_is_told_to_an_owner(clock: Clock) -> None:
+    """What lies between two of them would be what others did meanwhile."""
+    count_rows_from(FIRST)
+    world = make_world(clock)
+    client = sign_in(world.alpha.owner)
+    assert min(map(min, world.alpha.numbers().values())) > FIRST
+    for spot in samples(world.alpha):
+        if spot.kind is not Kind.LEAVING:
+            for method in ("get", "post"):
+                said = ask(client, method, spot.path)[1]
+                assert not NUMBERED.findall(said + spot.path), (method, spot)
+
+
+def count_rows_from(number: int) -> None:
+    """Give each row that is made from now on a number that stands out."""
+    for model in apps.get_models():
+        table = model._meta.db_table
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+            cursor.execute("INSERT INTO sqlite_sequence VALUES (%s, %s)", [table, number])
+
+
 def links_to(of: Tenant) -> set[tuple[str, str]]:
-    return {(model, str(key)) for model, keys in of.numbers().items() for key in keys}
+    return {(model, key) for model, keys in of.numbers().items() for key in references(keys)}
 
 
 @pytest.mark.parametrize("stock", STOCK)
@@ -124,7 +152,7 @@ def test_pages_of_djangos_own_are_there_for_nobody(stock: str, world: World) -> 
     for model, keys in world.alpha.numbers().items():
         if (model, stock) == ("user", "add/"):
             continue  # ours
-        path = f"/admin/accounts/{model}/{stock}".format(min(keys))
+        path = f"/admin/accounts/{model}/{stock}".format(reference_to(min(keys)))
         for client in clients:
             for method in (client.get, client.post):
                 answer: Any = method(path, follow=True)

@@ -10,6 +10,7 @@ from django.test import Client
 
 from accounts.models import Membership, Role, User
 from enforcement import passes
+from tests.enforcement.desk import person_page
 from tests.enforcement.kit import (
     BACKGROUND,
     browser,
@@ -194,7 +195,7 @@ def test_a_try_that_is_refused_is_logged_with_who_and_what(
 ) -> None:
     person = world.shared.user if who == "member" else world.alpha.owner
     client = sign_in_with_code(world.shared) if who == "member" else sign_in(person)
-    path = f"/admin/accounts/user/{world.beta.owner.pk}/change/"
+    path = person_page(world.beta.owner)
     status = 403 if who == "member" else 404
     for method in ("GET", "POST"):
         caplog.clear()

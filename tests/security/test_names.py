@@ -6,6 +6,7 @@ import pytest
 
 from accounts import delivery, invitations
 from accounts.models import Account, Membership, Role, User
+from tests.enforcement.desk import account_page
 from tests.enforcement.kit import sign_in
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
@@ -33,7 +34,7 @@ def test_an_accounts_name_is_one_line_that_can_be_seen(eve: User) -> None:
     """S59: the same by an owner, in the admin."""
     account = make_account("northwind", owner=eve)
     client = sign_in(eve)
-    client.post(f"/admin/accounts/account/{account.pk}/change/", {"name": POSING})
+    client.post(account_page(account), {"name": POSING})
     account.refresh_from_db()
     assert account.name == SHOWN
 
@@ -42,7 +43,7 @@ def test_a_name_of_nothing_but_marks_is_none(eve: User) -> None:
     """S59: what can't be seen is no name of an account."""
     account = make_account("northwind", owner=eve)
     client = sign_in(eve)
-    answer = client.post(f"/admin/accounts/account/{account.pk}/change/", {"name": "\u202e\x07 \n"})
+    answer = client.post(account_page(account), {"name": "\u202e\x07 \n"})
     assert answer.status_code == 200
     assert Account.objects.get().name == "Northwind"
 

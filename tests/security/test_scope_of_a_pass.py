@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from enforcement import passes, policies, tasks
 from enforcement.models import Pass
+from tests.enforcement.desk import person_page
 from tests.enforcement.kit import enrolled_person, is_in, sign_in
 from tests.factories import PASSWORD, make_account, make_user
 from tests.journeys.clock import DAY, Clock, stopped_clock
@@ -63,7 +64,7 @@ def test_no_page_takes_a_factor_or_moves_the_end_under_a_pass(ada: User, clock: 
     client.post("/reauthenticate/", {"password": PASSWORD})
     assert is_in(client)
     before, answered = factors_of(ada), 0
-    for name, path in [*paths(), ("person", f"/admin/accounts/user/{ada.pk}/change/")]:
+    for name, path in [*paths(), ("person", person_page(ada))]:
         for method in ("get", "post"):
             with undone(client) as watch:
                 answer = getattr(client, method)(path, FIELDS)

@@ -4,6 +4,7 @@ import pytest
 
 from accounts.models import Account, Membership, Role, User
 from enforcement import passes, policies
+from tests.enforcement.desk import person_page
 from tests.enforcement.kit import browser, sign_in
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
@@ -43,7 +44,7 @@ def test_an_admin_who_vouched_stays_unknown_to_another_accounts_owner(
     membership = Membership.objects.get(account=ours, user=dan)
     for path in (
         "/admin/",
-        f"/admin/accounts/user/{dan.pk}/change/",
+        person_page(dan),
         f"/accounts/ours/members/{membership.pk}/pass/",
     ):
         text = client.get(path).content.decode()
@@ -56,6 +57,6 @@ def test_the_own_accounts_admin_who_vouched_is_named(ours: Account, dan: User) -
     """S53: what is the own account's is shown."""
     theirs = Membership.objects.get(account__slug="theirs", role=Role.OWNER)
     client = sign_in(theirs.user, client=browser())
-    text = client.get(f"/admin/accounts/user/{dan.pk}/change/").content.decode()
+    text = client.get(person_page(dan)).content.decode()
     assert "Adam of Theirs" in text
     assert "merger" in text

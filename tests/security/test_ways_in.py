@@ -16,6 +16,7 @@ from accounts import invitations, passwords, sessions
 from accounts.models import Account, Membership, Role, Session, User
 from enforcement import policies
 from settings.urls import urlpatterns as product_urls
+from tests.enforcement.desk import requirement_page
 from tests.enforcement.kit import (
     BACKGROUND,
     PAGE,
@@ -193,7 +194,7 @@ def test_the_only_owner_who_locked_everybody_out_gets_back_to_the_switch(
     page = client.get("/two-factor/setup/app/")
     code = pyotp.TOTP(page.context["secret"]).at(timezone.now())
     client.post("/two-factor/setup/app/", {"code": code})
-    switch = f"/admin/accounts/account/{northwind.pk}/requirement/"
+    switch = requirement_page(northwind)
     assert client.get(switch).status_code == 200
     assert Membership.objects.filter(account=northwind).count() == 2
 
