@@ -105,6 +105,7 @@ def of_suites(size: int) -> Runs:
         "pages": suites.pages,
         "office": lambda: suites.office(size),
         "odd_values": lambda: suites.odd_values(size),
+        "broker_away": lambda: suites.broker_away(size),
     }
 
 

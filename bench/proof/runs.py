@@ -151,6 +151,17 @@ RUNS = (
         full=300,
     ),
     Run(
+        name="broker_away",
+        title="Redis away for an hour",
+        what=(
+            "PostgreSQL, the product, worker, beat and mail server; Redis killed and come back "
+            "empty, or standing still.\nA page every five seconds, a switch and two set-ups "
+            "meanwhile."
+        ),
+        database="postgres",
+        full=3_600,
+    ),
+    Run(
         name="outage",
         title="Six hours without workers",
         what="No worker and no beat from two hours before a deadline until four hours after it.",

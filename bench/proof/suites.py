@@ -53,6 +53,14 @@ def odd_values(count: int) -> str:
     return f"{count} odd values for each place: {perform('tests/odd', ODD_VALUES=str(count))}"
 
 
+def broker_away(seconds: int) -> str:
+    perform("tests/integration/test_broker_away.py", REDIS_AWAY=str(seconds))
+    return (
+        f"Redis killed, and frozen, for {seconds:,} s: no page took 2 s or was an error, the"
+        " requirement was switched on and two people set up; every mail came once after its return"
+    )
+
+
 def office(people: int) -> str:
     perform("tests/journeys/test_j14_an_office_enrols.py", OFFICE=str(people))
     return (
