@@ -38,7 +38,8 @@ class OfAccount(admin.SimpleListFilter):
             raise Http404  # somebody else's and none at all look the same
         if is_support(request):
             accounts = accounts.filter(slug=asked)
-        return [(each.slug, isolated(each.name)) for each in accounts.order_by("name")]
+        offered = [(each.slug, isolated(each.name)) for each in accounts.order_by("name")]
+        return offered if asked or len(offered) > 1 else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         asked = accounts_of(request).filter(slug=self.value()).values("pk")

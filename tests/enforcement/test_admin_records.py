@@ -123,6 +123,31 @@ def test_mails_are_listed_without_what_they_say(
         assert client.post(row_page(notice), {"state": "sent"}).status_code == 403
 
 
+def test_mails_are_narrowed_to_an_account(
+    owner: User, ada: User, northwind: Account, clock: Clock
+) -> None:
+    second, foreign = make_account("second", owner=owner), make_account("elsewhere")
+    for account in (northwind, second, foreign):
+        mail.owe("mail_trouble", to=ada, occasion=account.slug, account=account, now=clock.now)
+    client, support = owner_browser(owner), support_browser()
+    for browser in (client, support):
+        found = shown(browser.get(f"{MAILS}?account=second"))
+        assert [row.account_id for row in found] == [second.pk]
+        assert browser.get(f"{MAILS}?account=nowhere").status_code == 404
+    assert client.get(f"{MAILS}?account=elsewhere").status_code == 404
+    assert {row.account_id for row in shown(client.get(MAILS))} == {northwind.pk, second.pk}
+
+
+def test_only_an_owner_of_several_accounts_is_offered_a_choice(
+    owner: User, northwind: Account
+) -> None:
+    client, choice = owner_browser(owner), "?account=northwind"
+    assert choice not in client.get(MAILS).content.decode()
+    make_account("second", owner=owner)
+    assert choice in client.get(MAILS).content.decode()
+    assert choice not in support_browser().get(MAILS).content.decode()
+
+
 def test_lists_cost_the_same_for_any_number_of_rows(
     northwind: Account, ada: User, clock: Clock, django_assert_max_num_queries: Any
 ) -> None:
