@@ -6,6 +6,7 @@ it is too old. Each failure is one line.
 """
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -30,30 +31,30 @@ def stop(message: str) -> None:
     sys.exit("gatehouse: " + " ".join(message.split()))
 
 
-def is_new_enough(python: str) -> bool:
-    test = "import sys; sys.exit(sys.version_info < %r)" % (OLDEST,)
+def is_new_enough(python: str, *, modules: str = "sys") -> bool:
+    """Whether ``python`` is, and has ``modules``."""
+    test = "import sys, %s; sys.exit(sys.version_info < %r)" % (modules, OLDEST)
     return subprocess.call([python, "-c", test], stderr=subprocess.DEVNULL) == 0
 
 
-def find_newer_python() -> None:
-    """Start again under a newer Python if this one is too old, or say so."""
-    if sys.version_info >= OLDEST:
+def find_python() -> None:
+    """Start again under another Python if this one can't make an environment, or say why not."""
+    has_venv = importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")
+    if sys.version_info >= OLDEST and has_venv:
         return
-    for name in ("python3.13", "python3.12", "python3.11"):
+    for name in ("python3", "python3.13", "python3.12", "python3.11"):
         found = shutil.which(name)
-        if found and is_new_enough(found):
-            os.execv(found, [found] + sys.argv)  # noqa: S606
-    stop("Python 3.11 or newer is needed; this is %d.%d." % sys.version_info[:2])
+        if found and is_new_enough(found, modules="venv, ensurepip"):
+            os.execv(found, [found, str(Path(__file__).resolve())] + sys.argv[1:])  # noqa: S606
+    if sys.version_info < OLDEST:
+        stop("Python 3.11 or newer is needed; this is %d.%d." % sys.version_info[:2])
+    stop("Python's venv module is missing: apt-get install python3-venv")
 
 
 def make_venv() -> None:
     if PYTHON.exists() and is_new_enough(str(PYTHON)):
         return
-    try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
-    except ImportError:
-        stop("Python's venv module is missing: apt-get install python3-venv")
+    find_python()
     print("Making .venv ...", flush=True)
     made = run([sys.executable, "-m", "venv", "--clear", str(VENV)])
     if made.returncode:
@@ -157,7 +158,6 @@ def bring_node_packages() -> None:
 
 
 def main(target: str) -> None:
-    find_newer_python()
     os.chdir(str(ROOT))
     parts = [part for part in PARTS if part not in skipped_parts()]
     make_venv()

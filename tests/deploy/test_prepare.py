@@ -1,5 +1,6 @@
 """What stands in the way of a set-up is told in one line."""
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -20,7 +21,7 @@ def complaint(stopped: pytest.ExceptionInfo[SystemExit]) -> str:
 def test_an_old_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "OLDEST", (99, 0))
     with pytest.raises(SystemExit) as stopped:
-        prepare.find_newer_python()
+        prepare.find_python()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert complaint(stopped).endswith(f"is needed; this is {version}.")
 
@@ -30,10 +31,36 @@ def test_a_missing_venv_module_is_named(
     module: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(prepare, "PYTHON", tmp_path / "python")
-    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    hide(module, monkeypatch)
     with pytest.raises(SystemExit) as stopped:
         prepare.make_venv()
     assert "apt-get install python3-venv" in complaint(stopped)
+
+
+def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == module else find(name)
+    )
+
+
+class Elsewhere(Exception):
+    """The process went on as another Python."""
+
+
+def test_a_python_without_venv_makes_way_for_one_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def execv(path: str, arguments: list[str]) -> None:
+        raise Elsewhere(path, *arguments)
+
+    monkeypatch.setattr(os, "execv", execv)
+    monkeypatch.setattr(shutil, "which", {"python3.12": sys.executable}.get)
+    hide("ensurepip", monkeypatch)
+    with pytest.raises(Elsewhere) as went:
+        prepare.find_python()
+    assert went.value.args == (sys.executable, sys.executable, prepare.__file__, *sys.argv[1:])
 
 
 def test_a_lock_that_lacks_a_hash_is_not_installed(
