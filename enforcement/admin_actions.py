@@ -255,15 +255,16 @@ def page(
     asked = admin_proof.missing(request, kind.fresh, now=now) if kind.fresh else None
     if asked is not None:
         return asked
-    waiting = approvals.open_approval(person, now=now)
-    given = request.POST if request.method == "POST" else None
-    form = kind.form(given, initial=_initial(person, waiting))
-    if given is not None and form.is_valid():
-        error = _carry_out(request, person, name, form.cleaned_data, now=now)
-        if error is None:
-            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
-    else:
+    error, form = None, None
+    if request.method == "POST":
+        form = kind.form(request.POST)
+        if form.is_valid():
+            error = _carry_out(request, person, name, form.cleaned_data, now=now)
+            if error is None:
+                return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
+    if error is None:
         error, _answer = _refusal(lambda: kind.check(person, viewer, now))
+    waiting = approvals.open_approval(person, now=now)
     shown = {
         **context,
         "title": kind.title,
@@ -273,10 +274,10 @@ def page(
         "waiting": waiting,
         "why_two": four_eyes.why_needed(person, now=now),
         "explanation": f"enforcement/admin/actions/{name}.html",
-        "form": form,
+        "form": form or kind.form(initial=_initial(person, waiting)),
         "refused": error.args[0] if error else "",
     }
-    is_refused = error is not None and given is not None
+    is_refused = error is not None and form is not None
     return TemplateResponse(request, TEMPLATE, shown, status=409 if is_refused else 200)
 
 
