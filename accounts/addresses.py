@@ -180,7 +180,7 @@ def confirm(*, change: Change, now: datetime) -> bool:
     :raises NotChangeable: if the change is over, or the new address is somebody's meanwhile.
     :raises accounts.moving.NotMovable: if the membership can't move there.
     """
-    user = User.objects.select_for_update(no_key=True).get(pk=change.user.pk)
+    user = User.objects.locked(change.user.pk)
     # Asked again under the lock: a newer change voids both mails of this one, and a void mail of
     # the old mailbox must never be taken for its word.
     mine = Notice.objects.filter(pk=change.notice.pk, objected_at=None)
@@ -209,7 +209,7 @@ def change_by_support(*, user: User, email: str, actor: User, reason: str, now: 
 
     :raises NotChangeable: if it is the address already, or somebody's.
     """
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = User.objects.locked(user.pk)
     email = canonical_email(email)
     if email == user.email:
         raise NotChangeable(_("This is the address already."))

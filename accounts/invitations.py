@@ -60,7 +60,7 @@ def invite(*, account: Account, email: str, role: str, actor: User, now: datetim
     :raises NotInvitable: for a member, and where the invitations of a day are used up.
     """
     email = canonical_email(email)
-    Account.objects.select_for_update().get(pk=account.pk)
+    Account.objects.locked(account.pk)
     if Membership.objects.filter(account=account, user__email=email).exists():
         raise NotInvitable(_("This person is already a member."))
     _check_limit(account, now=now)

@@ -29,7 +29,7 @@ class NotAllowed(Exception):
 
 def _locked(account: Account) -> Account:
     """Take the lock under which the account's owners are counted."""
-    return Account.objects.select_for_update().get(pk=account.pk)
+    return Account.objects.locked(account.pk)
 
 
 def check_owner_remains(account: Account, *, without: User) -> None:

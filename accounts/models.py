@@ -17,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts import locking
 from accounts.emails import canonical_email, domain_of
 from accounts.identities import (
     Identity,
@@ -91,6 +92,10 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=canonical_email(username or ""))
+
+    def locked(self, pk: int) -> "User":
+        """Return the person, for changes one after the other; see ``accounts.locking``."""
+        return locking.locked(self.model, pk, no_key=True)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -203,6 +208,12 @@ class Role(models.TextChoices):
     MEMBER = "member", _("Member")
 
 
+class AccountManager(models.Manager["Account"]):
+    def locked(self, pk: int) -> "Account":
+        """Return the account, for changes one after the other; see ``accounts.locking``."""
+        return locking.locked(self.model, pk)
+
+
 class Account(models.Model):
     name = models.CharField(_("name"), max_length=200)
     slug = models.SlugField(_("short name"), unique=True, max_length=60)
@@ -211,6 +222,8 @@ class Account(models.Model):
         default=list, blank=True, help_text="Domains of the account's work addresses, as a list."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AccountManager()
 
     class Meta:
         ordering: ClassVar[list[str]] = ["name"]

@@ -53,7 +53,7 @@ def act(notice: Notice, *, now: datetime) -> None:
         objected_at=now
     ):
         return
-    user = User.objects.select_for_update(no_key=True).get(pk=notice.user_id)
+    user = User.objects.locked(notice.user_id)
     before = {"address": keys.pseudonym(user.email)}
     restored = old_address(notice)
     if restored and not User.objects.filter(email=restored).exclude(pk=user.pk).exists():

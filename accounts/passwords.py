@@ -85,7 +85,7 @@ def reset_password(*, user: User, password: str, now: datetime) -> None:
 
     :raises LinkUsed: if the password is no longer the one that the link was checked against.
     """
-    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    locked = User.objects.locked(user.pk)
     if (locked.password, locked.email) != (user.password, user.email):
         raise LinkUsed
     user.password_reset_at = now

@@ -61,7 +61,7 @@ PROFILE = ("name", "language", "time_zone")
 @transaction.atomic
 def change_profile(*, user: User, now: datetime) -> None:
     """Store what ``user`` wrote about themselves. The audit tells which fields, never a name."""
-    stored = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    stored = User.objects.locked(user.pk)
     changed = [name for name in PROFILE if getattr(stored, name) != getattr(user, name)]
     if not changed:
         return

@@ -178,7 +178,7 @@ def unlink(*, identity: Identity, actor: User, reason: str, now: datetime) -> No
     :raises NotAllowed: unless support gives a reason, and does so to somebody else.
     """
     _check_actor(actor, reason)
-    user = User.objects.select_for_update(no_key=True).get(pk=identity.user_id)
+    user = User.objects.locked(identity.user_id)
     if user.pk == actor.pk:
         raise NotAllowed(_("Nobody can do this to themselves."))
     if user.is_bound_staff and not actor.is_superuser:
@@ -213,7 +213,7 @@ def _check_actor(actor: User, reason: str) -> None:
 
 def _locked(account: Account) -> Account:
     """Take the account's lock, then the one under which domains are given to accounts."""
-    found = Account.objects.select_for_update().get(pk=account.pk)
+    found = Account.objects.locked(account.pk)
     locks.hold("email domains")
     return found
 

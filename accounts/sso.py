@@ -112,7 +112,7 @@ def _hold(provider: Provider) -> None:
 
     :raises Refused: if somebody just did.
     """
-    Account.objects.select_for_update().get(pk=provider.account_id)
+    Account.objects.locked(provider.account_id)
     still_live(provider)
 
 

@@ -55,7 +55,7 @@ def change(*, account: Account, actor: User, now: datetime) -> None:
         can slip past the other.
     :raises accounts.provider_checks.NotValid: for domains that its provider can't speak for.
     """
-    stored = Account.objects.select_for_update().get(pk=account.pk)
+    stored = Account.objects.locked(account.pk)
     changed = [name for name in FIELDS if getattr(stored, name) != getattr(account, name)]
     if not changed:
         return

@@ -69,7 +69,7 @@ class AccountForm(OwnersAccountForm):
         The admin saves within this transaction, so the lock holds until then.
         """
         plan: str = self.cleaned_data["plan"]
-        locked = Account.objects.select_for_update().get(pk=self.instance.pk)
+        locked = Account.objects.locked(self.instance.pk)
         try:
             account_changes.check_plan(locked, plan)
         except account_changes.PlanNeeded as error:

@@ -25,7 +25,7 @@ KIND = "advice_address"
 def advise(*, account: Account, actor: User, now: datetime) -> int:
     """Owe the advice to all outside the account's domains who had none for a day."""
     # The lock makes one of two clicks the later one, which then sees whom the first advised.
-    account = Account.objects.select_for_update().get(pk=account.pk)
+    account = Account.objects.locked(account.pk)
     people, number = _to_advise(account, now=now).iterator(chunk_size=CHUNK), 0
     while chunk := list(islice(people, CHUNK)):
         number += len(chunk)

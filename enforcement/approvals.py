@@ -81,7 +81,7 @@ def _ask(
     ticket: str = "",
     address: str = "",
 ) -> Approval:
-    user = _locked(user)
+    user = User.objects.locked(user.pk)
     _close_dead(user, now=now)
     if Approval.objects.filter(user=user, closed_at=None).exists():
         raise NotGrantable(_("For this person something waits for a second approver already."))
@@ -166,7 +166,7 @@ def approve(*, user: User, number: int, actor: User, now: datetime) -> Approval:
     :raises NotAllowed: for whoever may not, and for what is decided, too old or not what was read.
     :raises NotGrantable: where it can't be granted any more.
     """
-    user = _locked(user)
+    user = User.objects.locked(user.pk)
     passes.settle_pass(user=user, now=now)
     user.refresh_from_db()
     waiting = check_approver(user=user, actor=User.objects.get(pk=actor.pk), now=now)
@@ -213,7 +213,7 @@ def decline(*, user: User, number: int, reason: str, actor: User, now: datetime)
     """
     if not reason.strip():
         raise NotAllowed(_("Give a reason."))
-    user = _locked(user)
+    user = User.objects.locked(user.pk)
     waiting = check_decliner(user=user, actor=actor, now=now)
     _check_read(waiting, number)
     _close(waiting, Decision.DECLINED, by=actor, now=now)
@@ -232,7 +232,3 @@ def _check_read(waiting: Approval, number: int) -> None:
 def _close(waiting: Approval, how: Decision, *, by: User | None, now: datetime) -> None:
     waiting.closed_at, waiting.closed_as, waiting.closed_by = now, how, by
     waiting.save(update_fields=["closed_at", "closed_as", "closed_by"])
-
-
-def _locked(user: User) -> User:
-    return User.objects.select_for_update(no_key=True).get(pk=user.pk)

@@ -98,7 +98,7 @@ def grant_pass(
     :raises enforcement.four_eyes.ApproverNeeded: where a second of support has to approve it.
     """
     check_words(reason, ticket)
-    user = _locked(user)
+    user = User.objects.locked(user.pk)
     settle_pass(user=user, now=now)
     user.refresh_from_db()
     check_grantable(user=user, actor=actor, now=now)
@@ -154,7 +154,7 @@ def revoke_pass(*, user: User, actor: User | None, now: datetime) -> Pass:
 
     :raises NotGrantable: if there is no pass, or ``actor`` may not.
     """
-    user = _locked(user)
+    user = User.objects.locked(user.pk)
     if actor is not None and not may_revoke(actor, user):
         raise NotGrantable(_("This pass is not yours to revoke."))
     active = open_pass(user)
@@ -176,7 +176,7 @@ def settle_pass(*, user: User, now: datetime) -> bool:
 
     Called by the sweep, and by the person's next sign-in before anything else.
     """
-    user = _locked(user)
+    user = User.objects.locked(user.pk)
     active = open_pass(user)
     if active is None or active.is_running(now=now):
         return False
@@ -220,17 +220,13 @@ def _close(active: Pass, how: Closing, *, by: User | None, now: datetime) -> Non
     User.objects.filter(pk=active.user_id).update(pass_until=None)
 
 
-def _locked(user: User) -> User:
-    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
-
-
 @transaction.atomic
 def ask_for_pass(*, user: User, message: str, now: datetime) -> PassRequest:
     """Note that ``user`` can use none of the factors; one open request per person.
 
     Asking again keeps the first request and replaces its words.
     """
-    user = _locked(user)
+    user = User.objects.locked(user.pk)
     asked, is_new = PassRequest.objects.get_or_create(
         user=user, closed_at=None, defaults={"message": message, "asked_at": now}
     )

@@ -52,7 +52,7 @@ def switch_on(*, account: Account, actor: User | None, now: datetime, reason: st
 
     :raises NotSwitchable: if the plan or the role of ``actor`` does not allow it.
     """
-    account = Account.objects.select_for_update().get(pk=account.pk)
+    account = Account.objects.locked(account.pk)
     _check(account, actor, reason)
     if not account.can_require_two_factor:
         raise NotSwitchable(_("Only accounts on the Enterprise plan can require this."))
@@ -86,7 +86,7 @@ def switch_off(
 
     :raises NotSwitchable: if the role of ``actor`` does not allow it.
     """
-    account = Account.objects.select_for_update().get(pk=account.pk)
+    account = Account.objects.locked(account.pk)
     _check(account, actor, reason)
     policy = current(account)
     if policy is None:

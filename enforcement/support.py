@@ -58,7 +58,7 @@ def reset(
     """
     if not reason.strip():
         raise NotAllowed(_("Give a reason."))
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = User.objects.locked(user.pk)
     passes.settle_pass(user=user, now=now)
     user.refresh_from_db()
     check_resettable(user=user, actor=actor, now=now)
@@ -73,7 +73,7 @@ def sign_out(*, user: User, actor: User, now: datetime) -> None:
     :raises NotAllowed: for who may not.
     """
     check_may_handle(user=user, actor=actor)
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = User.objects.locked(user.pk)
     sessions.end_everything(user, reason=EndReason.BY_SUPPORT)
     audit.record(Event.SESSIONS_ENDED, actor=actor, subject=user, now=now)
 

@@ -51,10 +51,6 @@ def register_requirement(is_required: Callable[[User, datetime], bool]) -> None:
     _requirements.append(is_required)
 
 
-def _lock(user: User) -> User:
-    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
-
-
 def method_name(device: Device) -> str:
     """Return how a mail's row keeps this kind of device; ``twofactor.notices`` has the words."""
     return _("authenticator app") if isinstance(device, TOTPDevice) else _("text message")
@@ -66,7 +62,7 @@ def begin_app(user: User, *, attempt: str, now: datetime) -> TOTPDevice:
 
     A refresh, a typo or a second tab finds the secret that was already scanned.
     """
-    user = _lock(user)
+    user = User.objects.locked(user.pk)
     app = devices.pending_app(user, attempt=attempt, now=now)
     if app is None:
         TOTPDevice.objects.pending().filter(user=user, attempt=attempt).delete()
@@ -81,7 +77,7 @@ def begin_app(user: User, *, attempt: str, now: datetime) -> TOTPDevice:
 @transaction.atomic
 def begin_phone(user: User, phone: Phone, *, attempt: str, now: datetime) -> SMSDevice:
     """Return the phone that is being set up in ``attempt``; another number takes its place."""
-    user = _lock(user)
+    user = User.objects.locked(user.pk)
     found = devices.pending_phone(user, attempt=attempt, now=now)
     if found is not None and found.number_key == phone.key:
         return found
@@ -199,7 +195,7 @@ def new_codes(user: User, *, stamp_read: str, now: datetime) -> list[str]:
     :raises NotEnrolled: without a device that verifies; codes alone are no second factor.
     :raises StartOver: if another browser changed something since ``stamp_read``.
     """
-    locked = _lock(user)
+    locked = User.objects.locked(user.pk)
     if not devices.can_verify(locked):
         raise NotEnrolled
     codes = backup_codes.replace_codes(locked, now=now)
@@ -227,7 +223,7 @@ def remove(user: User, *, method: str, stamp_read: str, now: datetime) -> None:
     :raises LastDevice: if the person may not be without it.
     :raises StartOver: if another browser changed something since ``stamp_read``.
     """
-    locked = _lock(user)
+    locked = User.objects.locked(user.pk)
     device = devices.app_of(locked) if method == "app" else devices.phone_of(locked)
     if device is None or locked.pass_until is not None:
         raise NotEnrolled
@@ -262,7 +258,7 @@ def void_all(user: User, *, now: datetime) -> None:
 @transaction.atomic
 def reset(user: User, *, actor: User | None, reason: str, now: datetime) -> None:
     """Support takes away everything; the caller has checked that ``actor`` may."""
-    locked = _lock(user)
+    locked = User.objects.locked(user.pk)
     void_all(locked, now=now)
     sessions.renew_stamp(User.objects.filter(pk=user.pk), reason=EndReason.RESET)
     context = {"at": now.isoformat(), "reason": reason, "actor_name": wording.SUPPORT}

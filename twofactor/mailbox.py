@@ -72,7 +72,7 @@ def send_code(user: User, *, attempt: str, address: str, now: datetime) -> None:
 
     :raises TooMany: before the wait between two mails, or the limit of the hour, is over.
     """
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = User.objects.locked(user.pk)
     free_at = next_at(user, now=now)
     if free_at is not None:
         raise TooMany(free_at)

@@ -125,7 +125,7 @@ def redeemed(given: Try, *, now: datetime) -> Iterator[Redeemed]:
     """
     refused: CodeRejected | TooMany | Void
     with transaction.atomic():
-        user = User.objects.select_for_update(no_key=True).get(pk=given.user_id)
+        user = User.objects.locked(given.user_id)
         if given.stamp_read and not was_only_signed_out(given.stamp_read, now_is=user.stamp):
             raise StartOver
         failures = budget.failures_of(user, now=now)

@@ -89,7 +89,7 @@ def _reserve(
     now: datetime,
 ) -> SentCode:
     """Write the row of one text, under the locks that make a hundred clicks one text."""
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = User.objects.locked(user.pk)
     _check_person(user, now=now)
     _check_address(address, now=now)
     accounts = Account.objects.filter(memberships__user=user).order_by("pk")

@@ -1,0 +1,39 @@
+"""The row that stands for whoever or whatever a change is about, locked until its transaction ends.
+
+Nearly every change begins so; its SQL is made once per process (``accounts.compiled``).
+"""
+
+from functools import lru_cache
+from typing import TypeVar
+
+from django.db import router, transaction
+from django.db.models import Model
+from django.db.transaction import TransactionManagementError
+
+from accounts.compiled import USER_HOLE, Compiled, compile_query
+
+M = TypeVar("M", bound=Model)
+
+
+def locked(model: type[M], pk: int, *, no_key: bool = False) -> M:
+    """Return the row ``pk``, read anew, which nobody else changes until the transaction ends.
+
+    With ``no_key``, rows that refer to it can be made meanwhile.
+
+    :raises Model.DoesNotExist: if there is none.
+    :raises TransactionManagementError: outside of a transaction, where no lock would be kept.
+    """
+    using = router.db_for_write(model) or "default"
+    if not transaction.get_connection(using).in_atomic_block:
+        raise TransactionManagementError("A row is locked within a transaction.")
+    query = _query(model, using, no_key)
+    row = query.run(using, user_id=pk)
+    if row is None:
+        raise model.DoesNotExist  # type: ignore[attr-defined]  # each model has its own
+    return query.instance(row, model, using)
+
+
+@lru_cache(maxsize=8)
+def _query(model: type[M], using: str, no_key: bool) -> Compiled:
+    rows = model._base_manager.using(using).select_for_update(no_key=no_key)
+    return compile_query(rows.filter(pk=USER_HOLE), using)
