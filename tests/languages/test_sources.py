@@ -80,7 +80,8 @@ TEXTS_FOR_OPERATORS = {
     "The texts of the X are used up.",
 }
 FAULTS = {
-    "ImproperlyConfigured", "LookupError", "OSError", "RuntimeError", "TypeError", "ValueError",
+    "ImproperlyConfigured", "LookupError", "OSError", "RuntimeError", "TransactionManagementError",
+    "TypeError", "ValueError",
 }  # fmt: skip
 
 
