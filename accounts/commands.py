@@ -1,8 +1,11 @@
 """What all commands share: whatever is wrong is one line on stderr, and a status other than 0."""
 
 import sys
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+
+from accounts import words
 
 BAD_USAGE = 2
 
@@ -16,6 +19,17 @@ class OneLineCommand(BaseCommand):
             sys.exit(BAD_USAGE)
         super().run_from_argv(argv)
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Carry it out; what it complains of repeats what was typed, in one line as well.
+
+        :raises CommandError: with one line.
+        """
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            said = words.one_line(str(error))
+            raise CommandError(said, returncode=error.returncode) from None
+
     def check_usage(self, argv: list[str]) -> None:
         """Read the arguments before argparse does, which would print the whole usage, too.
 
@@ -24,5 +38,5 @@ class OneLineCommand(BaseCommand):
         try:
             self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
         except CommandError as error:
-            said = " ".join(str(error).removeprefix("Error: ").split())
+            said = words.one_line(str(error).removeprefix("Error: "))
             raise CommandError(f"{argv[1]}: {said} (--help tells more)") from None

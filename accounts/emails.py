@@ -2,6 +2,8 @@
 
 import unicodedata
 
+LONGEST_EMAIL = 254  # characters, as stored: RFC 5321 has room for no more
+
 
 def canonical_email(value: str) -> str:
     """Return ``value`` as it is stored and looked up.

@@ -16,11 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import words
-from accounts.emails import canonical_email
+from accounts.emails import LONGEST_EMAIL, canonical_email
 from accounts.models import Membership, Role, User
 from accounts.widgets import LongSelect
 
-EMAIL_LENGTH = 254
 SEVERAL = 2
 CONTINENTS = (
     "Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/",
@@ -32,7 +31,7 @@ class EmailField(forms.EmailField):
     """An address in the one spelling that is stored."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("max_length", EMAIL_LENGTH)
+        kwargs.setdefault("max_length", LONGEST_EMAIL)
         super().__init__(**kwargs)
 
     def to_python(self, value: Any) -> str:

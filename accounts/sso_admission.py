@@ -13,11 +13,9 @@ from django.utils.translation import gettext as _
 
 from accounts import invitations
 from accounts.claims import Claims, Refused
-from accounts.emails import canonical_email, domain_of
+from accounts.emails import LONGEST_EMAIL, canonical_email, domain_of
 from accounts.models import Identity, Invitation, Membership, Provider, User
 from accounts.words import filled
-
-LONGEST_EMAIL = 254
 
 
 class Entry(Enum):
@@ -99,11 +97,12 @@ def check_address(provider: Provider, claims: Claims) -> str:
 
 
 def _is_address(text: str) -> bool:
+    stored = canonical_email(text)  # which can be longer
     try:
-        validate_email(canonical_email(text))
+        validate_email(stored)
     except ValidationError:
         return False
-    return len(text) <= LONGEST_EMAIL
+    return len(stored) <= LONGEST_EMAIL
 
 
 def _of_known(provider: Provider, user: User, *, now: datetime) -> Admission:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.core.validators import validate_email
 
-from accounts.emails import canonical_email
+from accounts.emails import LONGEST_EMAIL, canonical_email
 from accounts.models import Account, User
 
 
@@ -28,12 +28,15 @@ def person(email: str) -> User:
 
 
 def address(email: str) -> str:
-    """:raises CommandError: for what is no email address."""
+    """:raises CommandError: for what is no email address, or too long to be stored."""
     try:
         validate_email(email.strip())
     except ValidationError:
         raise CommandError(f"{email!r} is no email address.") from None
-    return canonical_email(email)
+    found = canonical_email(email)
+    if len(found) > LONGEST_EMAIL:
+        raise CommandError(f"An address has at most {LONGEST_EMAIL} characters.")
+    return found
 
 
 def password_from_stdin(user: User | None = None) -> str:
