@@ -381,21 +381,3 @@ def test_commands_are_bound_by_nothing(northwind: Account, ada: User, clock: Clo
     ):
         run(*arguments)
     clock.set(clock.now + HOUR)
-
-
-@pytest.mark.both_databases
-@pytest.mark.parametrize(
-    "line", [("create_account", "New", "--owner"), ("add_member", "northwind")], ids=lambda x: x[0]
-)
-def test_an_address_that_a_row_has_no_room_for_is_told(
-    line: tuple[str, ...], northwind: Account
-) -> None:
-    people = User.objects.count()
-    assert refused(*line, "a" * 250 + "@b.example") == "An address has at most 254 characters."
-    assert User.objects.count() == people
-
-
-def test_what_was_typed_is_repeated_in_one_line() -> None:
-    """Else it could write lines of its own, or colour the terminal."""
-    said = refused("verify_audit", "--head", "two\nlines\x85\x1b[31mred")
-    assert said.endswith(": two lines [31mred")
