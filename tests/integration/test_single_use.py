@@ -11,8 +11,8 @@ from bench.proof import single_use, ways_back
 from bench.proof.fleet import PROCESSES, Fleet, running_fleet
 from bench.proof.runs import RUNS
 
-USES, FEWER = 200, 40
-# Fifty of each in `make proof`; what is not here is a race for good measure, once and smaller.
+USES = 200
+# Fifty of each in `make proof`; what is not here is a race for good measure, once.
 ROUNDS = {
     "app_code": 5,
     "backup_code": 5,
@@ -53,8 +53,7 @@ def test_what_may_happen_once_happens_once(
     race: str, fleet: Fleet, settings: Settings, tmp_path: Path
 ) -> None:
     settings.OUTBOX_DIR = tmp_path
-    uses = USES if race in ROUNDS else FEWER
-    single_use.run(race, fleet, uses=uses, rounds=ROUNDS.get(race, 1))
+    single_use.run(race, fleet, uses=USES, rounds=ROUNDS.get(race, 1))
 
 
 @pytest.mark.postgres
