@@ -124,8 +124,24 @@ def test_the_whole_story_in_a_fresh_clone(product: Clone, someone: Callable[...,
     for who in (owner, chloe):
         who.give_password()
         who.is_at("/")
+    switches_on(owner, chloe, product)
+    sets_up_an_app(ada)
+    loses_everything(ada, support, product)
+    sets_up_a_phone(ben, product)
+    does_nothing(chloe, product)
+    # J5: the owner, who was late, too, invites somebody new; set-up stands inside the acceptance.
+    owner.follow_mail("asks you")
+    owner.give_password()
+    owner.set_up_app()
+    new = accept_invitation(owner, someone, product)
+    has_a_pass_revoked(new, support)
+    sees_the_pass_end(ada)
+    product.stop()
+    assert "Traceback" not in product.process.output()
 
-    # J1: switched on in the admin, and every active member has one mail with the exact deadline.
+
+def switches_on(owner: Person, chloe: Person, product: Clone) -> None:
+    """J1: the owner, in the admin; every active member has one mail with the exact deadline."""
     desk.switch_on(owner, "Northwind Films")
     chloe.open("/")
     chloe.see("You have", "left to set it up")
@@ -134,7 +150,9 @@ def test_the_whole_story_in_a_fresh_clone(product: Clone, someone: Callable[...,
     assert None not in deadlines
     assert [len(product.mails(email, subject="asks you")) for email in EVERYBODY] == [1] * 6
 
-    # J2: Ada sets up an app within the window, from the mail; signs out, and in with a code.
+
+def sets_up_an_app(ada: Person) -> None:
+    """J2: within the window, from the mail; signs out, and in with a code."""
     ada.follow_mail("asks you")
     ada.give_password()
     ada.set_up_app()
@@ -142,7 +160,9 @@ def test_the_whole_story_in_a_fresh_clone(product: Clone, someone: Callable[...,
     ada.sign_out()
     ada.sign_in()
 
-    # J6: Ada has lost the phone. J7: and then everything; support grants a pass of a minute.
+
+def loses_everything(ada: Person, support: Person, product: Clone) -> None:
+    """J6: the phone. J7: and then everything; support grants a pass of a minute."""
     use_backup_code(ada, product)
     ask_for_pass(ada, product)
     support.open("/admin/")
@@ -153,7 +173,9 @@ def test_the_whole_story_in_a_fresh_clone(product: Clone, someone: Callable[...,
     ada.is_at("/")
     ada.see("You are on a pass")
 
-    # J3: Ben sets up a phone, which takes a while: between two texts there are waits.
+
+def sets_up_a_phone(ben: Person, product: Clone) -> None:
+    """J3: which takes a while: between two texts there are waits."""
     ben.follow_mail("asks you")
     ben.give_password()
     ben.set_up_phone(PHONE)
@@ -161,7 +183,9 @@ def test_the_whole_story_in_a_fresh_clone(product: Clone, someone: Callable[...,
     ben.sign_out()
     sign_in_by_text(ben, product)
 
-    # J4: Chloe does nothing, and is out at the deadline: as a page, in the background, by mail.
+
+def does_nothing(chloe: Person, product: Clone) -> None:
+    """J4: and is out at the deadline: as a page, in the background, by mail."""
     wait_to_be_out(chloe, "the time to set up two-factor authentication is over")
     answer = chloe.context.request.get(f"{product.url}/", headers={"Accept": "application/json"})
     assert (answer.status, answer.json()["code"]) == (401, "signed_out_deadline")
@@ -175,19 +199,19 @@ def test_the_whole_story_in_a_fresh_clone(product: Clone, someone: Callable[...,
     chloe.is_at("/")
     assert len(product.mails(chloe.email, subject="signed out")) == 1
 
-    # J5: the owner, who was late, too, invites somebody new; set-up stands inside the acceptance.
-    owner.follow_mail("asks you")
-    owner.give_password()
-    owner.set_up_app()
-    new = accept_invitation(owner, someone, product)
 
-    # J7: a pass that is revoked brings Nora's device back; one that ran out leads Ada to set-up.
+def has_a_pass_revoked(new: Person, support: Person) -> None:
+    """J7: which brings the device back."""
     desk.grant_pass(support, new.email, reason="Asked by phone")
     new.open("/")
     new.see("You are on a pass")
     desk.revoke_pass(support, new.email)
     wait_to_be_out(new, "your pass was ended early")
     new.sign_in()
+
+
+def sees_the_pass_end(ada: Person) -> None:
+    """J7: one that ran out leads to set-up."""
     wait_to_be_out(ada, "your pass has ended")
     ada.give_password()
     ada.prove_mailbox()
@@ -195,8 +219,6 @@ def test_the_whole_story_in_a_fresh_clone(product: Clone, someone: Callable[...,
     ada.open("/")
     ada.sign_out()
     ada.sign_in()
-    product.stop()
-    assert "Traceback" not in product.process.output()
 
 
 def sign_in_by_text(who: Person, product: Clone) -> None:
