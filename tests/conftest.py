@@ -80,7 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def takes_long(item: pytest.Item) -> bool:
     """Whether ``item`` must share a process with others, or waits for workers that get killed."""
-    return any(item.get_closest_marker(mark) for mark in ("xdist_group", "redis"))
+    return any(item.get_closest_marker(mark) for mark in ("xdist_group", "redis", "long"))
 
 
 def name_group(item: pytest.Item) -> None:

@@ -26,7 +26,7 @@ pytestmark = [
 EACH = [
     pytest.param("redis", Victim.WORKER, 1000, 5, marks=pytest.mark.redis),
     pytest.param("redis", Victim.CHILD, 60, 2, marks=pytest.mark.redis),
-    pytest.param("files", Victim.WORKER, 1000, 5),
+    pytest.param("files", Victim.WORKER, 1000, 5, marks=pytest.mark.long),
 ]
 
 
