@@ -181,8 +181,12 @@ def failed_tries(*, now: datetime) -> int:
 
 
 def note_entry(address: str, user_id: int, *, now: datetime) -> None:
-    GotIn.objects.update_or_create(
-        address=bucket_of(address), user_id=user_id, defaults={"at": now}
+    """Remember who got in from ``address``: one row each, in one statement, so none errs by it."""
+    GotIn.objects.bulk_create(
+        [GotIn(address=bucket_of(address), user_id=user_id, at=now)],
+        update_conflicts=True,
+        unique_fields=["address", "user_id"],
+        update_fields=["at"],
     )
 
 

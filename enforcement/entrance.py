@@ -109,8 +109,10 @@ def settle_first(pending: Pending, *, now: datetime) -> Pending:
 
     Settling renews the stamp; the password was right, so this sign-in goes on under the new one.
     """
-    person = User.objects.filter(pk=pending.user_id, stamp=pending.stamp).first()
-    if person is None or person.pass_until is None or now < person.pass_until:
+    person = reader.read_person(pending.user_id, verified_stamp="")
+    if person is None or person.stamp != pending.stamp:
+        return pending
+    if person.pass_until is None or now < person.pass_until:
         return pending
     passes.settle_pass(user=person, now=now)
     return replace(pending, stamp=User.objects.values_list("stamp", flat=True).get(pk=person.pk))

@@ -36,8 +36,8 @@ def complete(
 
     :raises StartOver: if it did, or the person is gone, or the provider that was passed.
     """
-    user = User.objects.filter(pk=pending.user_id, stamp=pending.stamp, is_active=True).first()
-    if user is None or not sso.is_still_vouched_for(pending):
+    user = _still_the_one(pending)
+    if not sso.is_still_vouched_for(pending):
         raise StartOver
     signin.drop(request)
     setup_note.drop(request.session)
@@ -58,4 +58,18 @@ def complete(
     after = {**passed, "factor": factor, "verified": verified, **current.browser()}
     audit.record(Event.SIGNED_IN, actor=user, subject=user, after=after, now=now)
     signed_in.send(sender=None, request=request, user=user, pending=pending, now=now)
+    return user
+
+
+def _still_the_one(pending: Pending) -> User:
+    """Return the person of ``pending``; nothing ends their sessions until this transaction ends.
+
+    :raises StartOver: if something did since the password, or they are gone.
+    """
+    try:
+        user = User.objects.locked(pending.user_id)
+    except User.DoesNotExist as error:
+        raise StartOver from error
+    if user.stamp != pending.stamp or not user.is_active:
+        raise StartOver
     return user
