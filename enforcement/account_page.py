@@ -32,6 +32,7 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
         "trouble": mail_trouble.of(account, now=now),
         "members": overview.members(
             account,
+            roster.counts(account, now=now),
             asked=roster.asked_of(request.GET),
             page=request.GET.get("page", ""),
             policy=policy,

@@ -86,6 +86,7 @@ def _shown(
     """Answer with the page as things are now, and with a new instant in its form."""
     person = person_of(request)
     policy = policies.current(account)
+    found = roster.counts(account, now=now)  # of all members: the largest query here, asked once
     again = SwitchForm(needs_reason="reason" in form.fields, now=now) if form.is_too_old else form
     return TemplateResponse(
         request,
@@ -95,9 +96,10 @@ def _shown(
             "title": _("Requirement"),
             "account": account,
             "policy": policy,
-            "preview": overview.preview(account, viewer=person, now=now),
+            "preview": overview.preview(account, found, viewer=person, now=now),
             "members": overview.members(
                 account,
+                found,
                 asked=roster.asked_of(request.GET),
                 page=request.GET.get("page", ""),
                 policy=policy,

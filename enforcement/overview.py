@@ -92,10 +92,15 @@ class Preview:
 
 
 def members(
-    account: Account, *, asked: Asked, page: str, policy: Policy | None, now: datetime
+    account: Account,
+    found: Counts,
+    *,
+    asked: Asked,
+    page: str,
+    policy: Policy | None,
+    now: datetime,
 ) -> Members:
-    """Return where the members stand: a few queries, whatever their number."""
-    found = roster.counts(account, now=now)
+    """Return where the members stand, of whom ``found`` tells: a few queries, however many."""
     is_over = policy is not None and policy.deadline <= now
     leaf = _leaf(account, asked, page=page, policy=policy, now=now)
     return Members(
@@ -146,7 +151,7 @@ def past_periods(account: Account) -> list[Policy]:
     return list(periods.select_related("started_by", "ended_by").order_by("-starts_at")[:NAMED])
 
 
-def preview(account: Account, *, viewer: User, now: datetime) -> Preview:
+def preview(account: Account, found: Counts, *, viewer: User, now: datetime) -> Preview:
     """Return what it would be like if ``viewer`` switched the requirement on now."""
     policy = Policy(
         account=account,
@@ -154,13 +159,12 @@ def preview(account: Account, *, viewer: User, now: datetime) -> Preview:
         deadline=now + settings.TWO_FACTOR_GRACE,
         started_by=viewer,
     )
-    counted = roster.counts(account, now=now)
     return Preview(
         at=now,
         deadline=policy.deadline,
         deadline_told=told_to(viewer, policy.deadline),
         open_invitations=open_invitations(account).count(),
-        mails=[_sample(policy, viewer, name, counted, now=now) for name in TITLES],
+        mails=[_sample(policy, viewer, name, found, now=now) for name in TITLES],
         to_advise=advice.number_to_advise(account, now=now),
         own=own_row(account, viewer, now=now),
     )
@@ -178,10 +182,10 @@ TITLES = {
 }
 
 
-def _sample(policy: Policy, viewer: User, name: str, counted: Counts, *, now: datetime) -> Sample:
+def _sample(policy: Policy, viewer: User, name: str, found: Counts, *, now: datetime) -> Sample:
     outcomes = [each for each, mailed in notices.MAIL_OF.items() if mailed == name]
     subject, text = _mail(policy, viewer, name, now=now)
-    number = sum(counted.by_outcome[each] for each in outcomes)
+    number = sum(found.by_outcome[each] for each in outcomes)
     return Sample(str(outcomes[-1]), TITLES[name], number, subject, text)
 
 

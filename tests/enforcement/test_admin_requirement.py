@@ -1,6 +1,7 @@
 """Switching the requirement in the admin: the preview, the proof, the one period."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -347,6 +348,17 @@ def test_the_number_of_queries_does_not_grow_with_the_members(owner: User) -> No
         add_members(account, number)
         costs.append(costs_of(owner_browser(owner), account))
     assert costs[0] == costs[1]
+
+
+@pytest.mark.parametrize("page", [requirement_page, account_page])
+def test_all_members_are_counted_once_for_a_page(
+    page: Callable[[Account], str], owner: User, northwind: Account
+) -> None:
+    client = owner_browser(owner)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(page(northwind)).status_code == 200
+    counting = [query["sql"] for query in captured if '"group_device"' in query["sql"]]
+    assert len(counting) == 1
 
 
 def test_a_large_account_is_shown_in_pages(owner: User, northwind: Account) -> None:

@@ -105,7 +105,14 @@ def test_the_report_says_when_somebody_last_came_through_and_flags_who_comes_by_
     asked = Asked(flag="by_password")
     found = roster.narrowed(northwind, asked, policy=policy, now=clock.now)
     assert [each.user for each in found] == [people["by password"]]
-    shown = overview.members(northwind, asked=asked, page="", policy=policy, now=clock.now)
+    shown = overview.members(
+        northwind,
+        roster.counts(northwind, now=clock.now),
+        asked=asked,
+        page="",
+        policy=policy,
+        now=clock.now,
+    )
     assert (shown.by_password, shown.found) == (1, 1)
 
 
