@@ -95,9 +95,19 @@ def reset_password(*, user: User, password: str, now: datetime) -> None:
     audit.record(Event.PASSWORD_RESET, actor=user, subject=user, now=now)
 
 
+class ChangedMeanwhile(Exception):
+    """Something ended the sign-ins of the person, or their password, since the page was asked."""
+
+
 @transaction.atomic
 def change_password(*, user: User, password: str, now: datetime) -> None:
-    """Set a password that its person changed; the caller lets the acting session live on."""
+    """Set a password that its person changed; the caller lets the acting session live on.
+
+    :raises ChangedMeanwhile: if ``user``, as it was read, is no longer who may.
+    """
+    locked = User.objects.locked(user.pk)
+    if (locked.password, locked.stamp) != (user.password, user.stamp):
+        raise ChangedMeanwhile
     _set(user, password, EndReason.PASSWORD)
     _tell(user, now=now)
     audit.record(Event.PASSWORD_CHANGED, actor=user, subject=user, now=now)

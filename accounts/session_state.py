@@ -73,33 +73,39 @@ def begin(
     session["born_at"] = session["seen_at"] = now.isoformat()
     session["address"] = address_of(request)
     session["agent"] = request.headers.get("User-Agent", "")[:AGENT_LENGTH]
-    mark_proof(request, now=now, factor=factor)
+    mark_proof(request, stamp=stamp, now=now, factor=factor)
 
 
-def mark_proof(request: HttpRequest, *, now: datetime, factor: FactorKind | None) -> None:
-    """The password, and ``factor`` if any, were given just now."""
-    request.session["password_at"] = now.isoformat()
-    request.session["factor_at"] = now.isoformat() if factor else None
+def mark_proof(
+    request: HttpRequest, *, stamp: str, now: datetime, factor: FactorKind | None
+) -> None:
+    """The password, and ``factor`` if any, were given just now, under the person's ``stamp``."""
+    _mark(request, "password", stamp=stamp, now=now)
+    _mark(request, "factor", stamp=stamp, now=now if factor else None)
     request.session["factor_kind"] = str(factor) if factor else None
     request.session.pop("passed_anew", None)
 
 
-def mark_factor(request: HttpRequest, *, now: datetime, factor: FactorKind) -> None:
+def mark_factor(request: HttpRequest, *, stamp: str, now: datetime, factor: FactorKind) -> None:
     """The factor alone was given: a provider had asked its person anew a moment before."""
-    request.session["factor_at"] = now.isoformat()
+    _mark(request, "factor", stamp=stamp, now=now)
     request.session["factor_kind"] = str(factor)
 
 
-def mark_passed_anew(request: HttpRequest, *, now: datetime) -> None:
+def _mark(request: HttpRequest, proof: str, *, stamp: str, now: datetime | None) -> None:
+    request.session[f"{proof}_at"] = now.isoformat() if now else None
+    request.session[f"{proof}_under"] = stamp
+
+
+def mark_passed_anew(request: HttpRequest, *, stamp: str, now: datetime) -> None:
     """The identity provider has just asked its person anew, in place of a password."""
-    request.session["password_at"] = now.isoformat()
+    _mark(request, "password", stamp=stamp, now=now)
     request.session["passed_anew"] = True
 
 
-def passed_anew(request: HttpRequest, *, now: datetime) -> bool:
+def passed_anew(request: HttpRequest, *, stamp: str, now: datetime) -> bool:
     """Whether a provider did so within the last ten minutes: no password is asked for, then."""
-    password_at = _instant(request.session, "password_at")
-    is_young = password_at is not None and now - password_at < FRESH_FOR
+    is_young = _counts(request, "password", stamp=stamp, now=now)
     return is_young and bool(request.session.get("passed_anew"))
 
 
@@ -118,33 +124,56 @@ def mark_seen(request: HttpRequest, *, now: datetime) -> None:
     request.session["seen_at"] = now.isoformat()
 
 
-def adopt(request: HttpRequest, *, user: User, verified: bool, now: datetime) -> None:
-    """Let the acting session live on under ``user``'s new stamp; its key and token rotate."""
-    request.session.cycle_key()
+def adopt(request: HttpRequest, *, user: User, was: str, verified: bool, now: datetime) -> None:
+    """Let the acting session live on under ``user``'s new stamp; its key and token rotate.
+
+    ``was`` is the person's stamp that the new one replaced: what was proved under it, still counts.
+    """
+    session = request.session
+    session.cycle_key()
     rotate_token(request)
-    request.session["stamp"] = user.stamp
-    request.session["verified"] = verified
+    session["stamp"] = user.stamp
+    session["verified"] = verified
+    for proof in ("password", "factor"):
+        if session.get(f"{proof}_under") == was:
+            session[f"{proof}_under"] = user.stamp
     mark_seen(request, now=now)
 
 
-def is_fresh(request: HttpRequest, fresh: Fresh, *, has_device: bool, now: datetime) -> bool:
-    """Whether what ``fresh`` asks for was given within the last ten minutes.
+def is_verified_under(request: HttpRequest, stamp: str) -> bool:
+    """Whether a code of the devices of now was given: whatever changes them renews the stamp.
 
-    ``has_device`` says whether the person has a device that verifies at all: who has none can
-    only be asked for the password, and is refused where a device is demanded.
+    A session through a provider may outlive its stamp; then it has only lost "verified".
     """
-    password_at = _instant(request.session, "password_at")
-    if password_at is None or now - password_at >= FRESH_FOR:
+    state = read(request.session)
+    return state is not None and state.is_verified and state.stamp == stamp
+
+
+def is_fresh(
+    request: HttpRequest, fresh: Fresh, *, stamp: str, has_device: bool, now: datetime
+) -> bool:
+    """Whether what ``fresh`` asks for was given within the last ten minutes, under ``stamp``.
+
+    ``stamp`` is the person's of now: a password or factor that was replaced since proves nothing,
+    even where the session lives on. ``has_device`` says whether the person has a device that
+    verifies at all: who has none can only be asked for the password, and is refused where a device
+    is demanded.
+    """
+    if not _counts(request, "password", stamp=stamp, now=now):
         return False
     if not has_device:
         return fresh is not Fresh.STRONG
-    factor_at = _instant(request.session, "factor_at")
-    if factor_at is None or now - factor_at >= FRESH_FOR:
+    if not gave_factor(request, stamp=stamp, now=now):
         return False
     return fresh is Fresh.FACTOR or request.session.get("factor_kind") == FactorKind.DEVICE
 
 
-def gave_factor(request: HttpRequest, *, now: datetime) -> bool:
-    """Whether a factor, a backup code included, was given within the last ten minutes."""
-    factor_at = _instant(request.session, "factor_at")
-    return factor_at is not None and now - factor_at < FRESH_FOR
+def gave_factor(request: HttpRequest, *, stamp: str, now: datetime) -> bool:
+    """Whether a factor, a backup code included, was given so."""
+    return _counts(request, "factor", stamp=stamp, now=now)
+
+
+def _counts(request: HttpRequest, proof: str, *, stamp: str, now: datetime) -> bool:
+    given_at = _instant(request.session, f"{proof}_at")
+    is_young = given_at is not None and now - given_at < FRESH_FOR
+    return is_young and request.session.get(f"{proof}_under") == stamp

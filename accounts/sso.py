@@ -248,7 +248,7 @@ def _prove(
         )
     request.session.cycle_key()
     rotate_token(request)
-    session_state.mark_passed_anew(request, now=now)
+    session_state.mark_passed_anew(request, stamp=person.stamp, now=now)
     after = {"method": METHOD, "provider": provider.slug, "amr": list(claims.amr)}
     audit.record(
         Event.REAUTHENTICATED, actor=person, subject=person, account=provider.account,

@@ -28,8 +28,9 @@ def missing(
 
     ``back`` is the page to come back to, for a button that has none of its own.
     """
-    can_verify = visitor.of(request).can_verify
-    if session_state.is_fresh(request, fresh, has_device=can_verify, now=now):
+    asking = visitor.of(request)
+    stamp, can_verify = asking.signed_in_person().stamp, asking.can_verify
+    if session_state.is_fresh(request, fresh, stamp=stamp, has_device=can_verify, now=now):
         return None
     if not answers.is_page(request):
         return answers.to_reauthentication(request)

@@ -47,7 +47,8 @@ def _answer_signed_in(
         return HttpResponseRedirect(reverse("home"))  # there is nothing left to ask
     if fresh is None:
         return None
-    if session_state.is_fresh(request, fresh, has_device=asking.can_verify, now=now):
+    stamp, has_device = asking.signed_in_person().stamp, asking.can_verify
+    if session_state.is_fresh(request, fresh, stamp=stamp, has_device=has_device, now=now):
         return None
     if fresh is Fresh.STRONG and not asking.can_verify:
         return HttpResponseRedirect(reverse("setup"))

@@ -1,5 +1,6 @@
 """My settings: profile, address, password, sessions, deleting the sign-in."""
 
+from datetime import datetime
 from functools import partial
 
 from django.contrib import messages
@@ -29,6 +30,7 @@ from accounts import (
 from accounts.audit import Event
 from accounts.forms import EmailChangeForm, PasswordChangeForm, ProfileForm
 from accounts.memberships import LastOwner
+from accounts.models import User
 from accounts.pages import too_many
 from accounts.purposes import Fresh, Purpose, serves
 from accounts.reach import person_of
@@ -51,7 +53,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 def email(request: HttpRequest) -> HttpResponse:
     """Ask for a change of address; nothing changes before the new mailbox confirms."""
     person, now = person_of(request), timezone.now()
-    needs_both = not session_state.gave_factor(request, now=now)
+    needs_both = not session_state.gave_factor(request, stamp=person.stamp, now=now)
     form = EmailChangeForm(request.POST or None, person=person)
     if request.method == "POST" and form.is_valid():
         try:
@@ -98,18 +100,25 @@ def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
     }
     if request.method == "POST":
         try:
-            is_done = addresses.confirm(change=change, now=now)
+            with transaction.atomic():
+                was = User.objects.locked(change.user.pk).stamp
+                is_done = addresses.confirm(change=change, now=now)
         except (addresses.NotChangeable, moving.NotMovable) as error:
             messages.error(request, str(error))
             return render(request, template, status=409)
-        if is_done and request.user.is_authenticated and change.membership_id is None:
-            change.user.refresh_from_db()
-            state = session_state.read(request.session)
-            session_state.adopt(
-                request, user=change.user, verified=bool(state and state.is_verified), now=now
-            )
+        if is_done and change.membership_id is None:
+            _go_on(request, change.user.pk, was=was, now=now)
         context = {**context, "is_done": is_done, "is_half": not is_done}
     return render(request, template, context)
+
+
+def _go_on(request: HttpRequest, user_id: int, *, was: str, now: datetime) -> None:
+    """Keep in whose address it was, if nothing had ended their sign-ins before it changed."""
+    person = request.user
+    if isinstance(person, User) and person.stamp == was:
+        verified = session_state.is_verified_under(request, was)
+        user = User.objects.get(pk=user_id)
+        session_state.adopt(request, user=user, was=was, verified=verified, now=now)
 
 
 @serves(Purpose.MEMBER, fresh=Fresh.FACTOR)
@@ -126,13 +135,14 @@ def password(request: HttpRequest) -> HttpResponse:
         empty = PasswordChangeForm(person, is_password=is_password)
         return too_many(request, template, {"form": empty}, error, now=now)
     if is_valid:
-        state = session_state.read(request.session)
-        person.refresh_from_db()
-        passwords.change_password(user=person, password=form.cleaned_data["new_password1"], now=now)
+        was, new = person.stamp, form.cleaned_data["new_password1"]
+        verified = session_state.is_verified_under(request, was)
+        try:
+            passwords.change_password(user=person, password=new, now=now)
+        except passwords.ChangedMeanwhile:
+            return redirect("settings_password")  # which asks the gate what there is to do now
         update_session_auth_hash(request, person)
-        session_state.adopt(
-            request, user=person, verified=bool(state and state.is_verified), now=now
-        )
+        session_state.adopt(request, user=person, was=was, verified=verified, now=now)
         messages.success(request, _("Your password is changed. All other sign-ins have ended."))
         return redirect("settings_password")
     return render(request, template, {"form": form})

@@ -130,7 +130,8 @@ class ProductWorld:
 
     def _adopt(self, number: int, *, now: datetime) -> None:
         request = request_with_session(self.keys[number])
-        session_state.adopt(request, user=self.fresh(), verified=True, now=now)
+        was = request.session["stamp"]
+        session_state.adopt(request, user=self.fresh(), was=was, verified=True, now=now)
         request.session.save()
         self.keys[number] = str(request.session.session_key)
 

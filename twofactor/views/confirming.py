@@ -210,8 +210,9 @@ def _go_in(request: HttpRequest, user: User, *, now: datetime) -> str:
         return reverse("home") if pending.next == reverse("setup") else pending.next
     next_url = setup_note.of(request, user, now=now).next or reverse("home")
     setup_note.drop(request.session)
-    session_state.adopt(request, user=user, verified=True, now=now)
-    session_state.mark_proof(request, now=now, factor=FactorKind.DEVICE)
+    was, factor = request.session["stamp"], FactorKind.DEVICE
+    session_state.adopt(request, user=user, was=was, verified=True, now=now)
+    session_state.mark_proof(request, stamp=user.stamp, now=now, factor=factor)
     return next_url
 
 

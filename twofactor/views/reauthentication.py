@@ -49,7 +49,8 @@ def _attempt(request: HttpRequest) -> str:
 def _kind_of_form(request: HttpRequest, user: User, *, now: datetime) -> type[PasswordForm]:
     if not devices.can_verify(user):
         return PasswordForm
-    return FactorForm if session_state.passed_anew(request, now=now) else ReauthenticationForm
+    is_asked = session_state.passed_anew(request, stamp=user.stamp, now=now)
+    return FactorForm if is_asked else ReauthenticationForm
 
 
 @serves(Purpose.MEMBER)
@@ -125,10 +126,11 @@ def _proved(
     next_url = _next(request)
     request.session.cycle_key()
     rotate_token(request)
-    if factor and session_state.passed_anew(request, now=now):
-        session_state.mark_factor(request, now=now, factor=factor)
+    stamp = user.stamp
+    if factor and session_state.passed_anew(request, stamp=stamp, now=now):
+        session_state.mark_factor(request, stamp=stamp, now=now, factor=factor)
     else:
-        session_state.mark_proof(request, now=now, factor=factor)
+        session_state.mark_proof(request, stamp=stamp, now=now, factor=factor)
     audit.record(Event.REAUTHENTICATED, actor=user, subject=user, after={"factor": factor}, now=now)
     return HttpResponseRedirect(next_url)
 

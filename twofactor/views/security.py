@@ -87,8 +87,9 @@ def device_remove(request: HttpRequest, method: str) -> HttpResponse:
     if request.method != "POST":
         context = {"method": method, "may_remove": enrolment.may_remove(user, now=now)}
         return answers.page(request, "device_remove", context)
+    stamp_read = request.session["stamp"]
     try:
-        enrolment.remove(user, method=method, stamp_read=request.session["stamp"], now=now)
+        enrolment.remove(user, method=method, stamp_read=stamp_read, now=now)
     except enrolment.LastDevice:
         messages.error(request, _("Your last device can't be removed. Replace it instead."))
     except enrolment.NotEnrolled:
@@ -96,7 +97,8 @@ def device_remove(request: HttpRequest, method: str) -> HttpResponse:
     except enrolment.StartOver:
         return answers.start_over(request)
     else:
-        session_state.adopt(request, user=user, verified=devices.has_device(user), now=now)
+        verified = devices.has_device(user)
+        session_state.adopt(request, user=user, was=stamp_read, verified=verified, now=now)
         messages.success(request, _("The device was removed."))
     return HttpResponseRedirect(reverse("security"))
 
@@ -122,15 +124,18 @@ def backup_codes(request: HttpRequest) -> HttpResponse:
 
 def _new_codes(request: HttpRequest, user: User, *, now: datetime) -> HttpResponse:
     """Make new codes for who proved within ten minutes who is there."""
-    has_device = devices.can_verify(user)
-    if not session_state.is_fresh(request, Fresh.FACTOR, has_device=has_device, now=now):
+    is_fresh = session_state.is_fresh(
+        request, Fresh.FACTOR, stamp=user.stamp, has_device=devices.can_verify(user), now=now
+    )
+    if not is_fresh:
         return to_reauthentication(request, reverse("backup_codes"))
+    stamp_read = request.session["stamp"]
     try:
-        codes = enrolment.new_codes(user, stamp_read=request.session["stamp"], now=now)
+        codes = enrolment.new_codes(user, stamp_read=stamp_read, now=now)
     except enrolment.NotEnrolled:
         messages.error(request, _("Set up a device first: codes alone are no second factor."))
         return HttpResponseRedirect(reverse("setup"))
     except enrolment.StartOver:
         return answers.start_over(request)
-    session_state.adopt(request, user=user, verified=True, now=now)
+    session_state.adopt(request, user=user, was=stamp_read, verified=True, now=now)
     return confirming.codes_page(request, codes, next_url=reverse("security"))

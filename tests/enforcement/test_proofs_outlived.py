@@ -1,0 +1,162 @@
+"""A session through a provider outlives a new stamp: what it proved under the old one does not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyotp
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts import addresses, objections, passwords, sessions, signin
+from accounts.models import Account, Notice, Provider, User
+from bench import people
+from enforcement import policies
+from tests.enforcement.kit import browser, is_in, sign_in, sign_in_through, sign_in_with_code
+from tests.factories import PASSWORD
+from tests.journeys.clock import Clock
+from tests.twofactor.people import Enrolled, enrol_app
+from twofactor.models import TOTPDevice
+
+pytestmark = pytest.mark.django_db
+SETUP = "/two-factor/setup/app/"
+OTHER_PASSWORD = "a horse of another colour"
+
+
+def prove(client: Client, enrolled: Enrolled, clock: Clock) -> None:
+    code = enrolled.code_at(clock.now)
+    answer = client.post("/reauthenticate/", {"password": PASSWORD, "code": code, "next": "/"})
+    assert answer.status_code == 302
+    clock.forward(seconds=60)
+
+
+def replace_app(client: Client, clock: Clock) -> str:
+    """Set up another app; return its secret, or where the browser is sent instead."""
+    page = client.get(SETUP)
+    if page.status_code != 200:
+        return str(page["Location"])
+    secret = page.content.decode().split('data-secret="')[1].split('"')[0]
+    client.post(SETUP, {"code": pyotp.TOTP(secret).at(clock.now)})
+    clock.forward(seconds=60)
+    return secret
+
+
+def change_password(client: Client) -> Any:
+    new = {"new_password1": OTHER_PASSWORD, "new_password2": OTHER_PASSWORD}
+    return client.post("/settings/password/", {"old_password": PASSWORD, **new})
+
+
+@pytest.fixture
+def enrolled(ada: User, clock: Clock) -> Enrolled:
+    return enrol_app(ada, now=clock.now)
+
+
+@pytest.fixture
+def thief(enrolled: Enrolled, ada: User, provider: Provider, clock: Clock) -> Client:
+    """Proved a moment ago with the stolen phone, which its owner has replaced since."""
+    client = sign_in_through(ada, provider)
+    prove(client, enrolled, clock)
+    replace_app(sign_in_with_code(enrolled), clock)
+    return client
+
+
+@pytest.mark.proves("S14", "S16", "B65")
+def test_the_phone_that_was_replaced_replaces_nothing(
+    thief: Client, ada: User, clock: Clock
+) -> None:
+    mine = TOTPDevice.objects.get(user=ada, confirmed=True).open_secret()
+    assert change_password(thief)["Location"].startswith("/reauthenticate/")
+    replace_app(thief, clock)
+    assert TOTPDevice.objects.get(user=ada, confirmed=True).open_secret() == mine
+    assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
+
+
+@pytest.mark.proves("S14")
+def test_the_phone_that_was_replaced_changes_no_address(thief: Client) -> None:
+    answer = thief.post("/settings/email/", {"email": "thief@elsewhere.example"})
+    assert answer["Location"].startswith("/reauthenticate/")
+    assert not Notice.objects.filter(kind="address_confirm").exists()
+
+
+@pytest.mark.proves("S14")
+def test_the_new_phone_proves_there_again(thief: Client, ada: User, clock: Clock) -> None:
+    secret = TOTPDevice.objects.get(user=ada, confirmed=True).open_secret()
+    code = pyotp.TOTP(secret).at(clock.now)
+    thief.post("/reauthenticate/", {"password": PASSWORD, "code": code, "next": "/"})
+    assert thief.get("/settings/password/").status_code == 200
+
+
+@pytest.fixture
+def outlived(
+    enrolled: Enrolled, ada: User, provider: Provider, other: Account, clock: Clock
+) -> Client:
+    """Gave its code; has asked to change its address; and then the device was replaced elsewhere.
+
+    ``other`` asks for a second factor from tomorrow on.
+    """
+    policies.switch_on(account=other, actor=None, now=clock.now)
+    person = User.objects.get(pk=ada.pk)
+    client = browser()
+    client.cookies[settings.SESSION_COOKIE_NAME] = people.sign_in(
+        person, verified=True, now=clock.now, through=[provider]
+    )
+    prove(client, enrolled, clock)
+    client.post("/settings/email/", {"email": "ada2@northwind.example", "scope": "all"})
+    replace_app(sign_in_with_code(enrolled), clock)
+    assert is_in(client)
+    return client
+
+
+@pytest.mark.proves("S16", "B82")
+def test_a_changed_address_verifies_no_session(outlived: Client, ada: User, clock: Clock) -> None:
+    link = addresses.link_of(Notice.objects.get(kind="address_confirm"))
+    assert outlived.post("/" + link.split("/", 3)[3]).status_code == 200
+    assert User.objects.get(pk=ada.pk).email == "ada2@northwind.example"
+    assert is_in(outlived)
+    clock.forward(hours=30)
+    assert not is_in(outlived)
+
+
+def test_a_session_that_is_verified_stays_so_when_its_address_changes(
+    enrolled: Enrolled, other: Account, clock: Clock
+) -> None:
+    policies.switch_on(account=other, actor=None, now=clock.now)
+    client = sign_in_with_code(enrolled)
+    clock.forward(seconds=60)
+    client.post("/settings/email/", {"email": "ada2@northwind.example", "scope": "all"})
+    link = addresses.link_of(Notice.objects.get(kind="address_confirm"))
+    assert client.post("/" + link.split("/", 3)[3]).status_code == 200
+    assert client.get("/settings/password/").status_code == 200  # what it proved counts, too
+    clock.forward(hours=30)
+    assert is_in(client)
+
+
+def object_to_it(person: User, now: Any) -> None:
+    objections.act(Notice.objects.get(kind="password_changed"), now=now)
+
+
+def sign_out(person: User, now: Any) -> None:
+    sessions.end_everything(person)
+
+
+@pytest.mark.proves("S33", "B80")
+@pytest.mark.parametrize("meanwhile", [object_to_it, sign_out])
+def test_a_change_of_password_under_way_survives_nothing_that_ended_the_session(
+    meanwhile: Callable[[User, Any], None],
+    northwind: Account,
+    ada: User,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords.change_password(user=User.objects.get(pk=ada.pk), password=PASSWORD, now=clock.now)
+    client, before = sign_in(ada), signin.is_own_password
+
+    def take_long(*args: Any, **kwargs: Any) -> bool:
+        found = before(*args, **kwargs)
+        meanwhile(User.objects.get(pk=ada.pk), clock.now)
+        return found
+
+    monkeypatch.setattr(signin, "is_own_password", take_long)
+    assert change_password(client).status_code == 302
+    assert not is_in(client)
+    assert not User.objects.get(pk=ada.pk).check_password(OTHER_PASSWORD)
