@@ -52,6 +52,18 @@ class WordsField(forms.CharField):
         return words.lines(str(super().to_python(value) or ""))
 
 
+class NextField(forms.Field):
+    """Where to go on. Nobody sees it, so it is never wrong: ``safe_next`` drops what is no page."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def to_python(self, value: Any) -> str:
+        return str(value or "")
+
+
 class LoginForm(forms.Form):
     email = EmailField(
         label=gettext_lazy("Email address"),
@@ -63,7 +75,7 @@ class LoginForm(forms.Form):
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
-    next = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
+    next = NextField()
 
 
 class ProviderForm(forms.Form):
@@ -73,7 +85,7 @@ class ProviderForm(forms.Form):
         label=gettext_lazy("Work email address"),
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
-    next = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
+    next = NextField()
 
 
 class SignInPasswordForm(forms.Form):

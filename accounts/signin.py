@@ -24,6 +24,7 @@ from accounts.models import User
 from accounts.pages import answer_of
 
 KEY = "pending"
+LONGEST_NEXT = 2000  # letters, of the address of a page to go on with
 LINK_KEY = "mailbox_link"
 
 
@@ -239,7 +240,12 @@ def proceed(request: HttpRequest) -> HttpResponse:
 
 
 def safe_next(request: HttpRequest, url: str) -> str:
-    """Return ``url`` if it stays on this host, else the home page."""
+    """Return ``url`` if it stays on this host, else the home page.
+
+    So does what is too long to be kept, or holds characters that no address has.
+    """
+    if len(url) > LONGEST_NEXT or not url.isprintable():
+        return reverse("home")
     stays = url_has_allowed_host_and_scheme(
         url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )

@@ -79,6 +79,9 @@ LEAVING = [
     "///",
     "/\\",
     "\\",
+    "/a\0b",
+    "/a\nb",
+    "/" + signin.LONGEST_NEXT * "a",
 ]
 STAYING = [
     "/",
@@ -127,6 +130,16 @@ def test_no_view_that_redirects_leads_off_the_site(url: str, clock: Clock) -> No
 
 
 @pytest.mark.proves("B16")
+def test_a_page_with_too_long_an_address_keeps_nobody_out(clock: Clock) -> None:
+    """Its address is kept in a field that nobody sees, so nobody could mend it."""
+    person, client = make_user(), browser()
+    asked = f"/settings/?q={signin.LONGEST_NEXT * 'a'}"
+    page = client.get(client.get(asked)["Location"])
+    fields = {"email": person.email, "password": PASSWORD}
+    answer = client.post("/login/", {**fields, "next": page.context["form"]["next"].value()})
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
 def test_a_good_next_survives_password_and_code(clock: Clock) -> None:
     enrolled = enrolled_person()
     client = browser()
