@@ -183,6 +183,9 @@ class StaffForm(forms.Form):
     )
 
 
+IS_THERE = gettext_lazy("There is a sign-in with this address.")
+
+
 class PersonForm(forms.Form):
     email = EmailField(
         label=gettext_lazy("Email address"), widget=forms.EmailInput(attrs={"autocomplete": "off"})
@@ -197,5 +200,5 @@ class PersonForm(forms.Form):
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
         if User.objects.filter(email=email).exists():
-            raise forms.ValidationError(_("There is a sign-in with this address."))
+            raise forms.ValidationError(IS_THERE)
         return email

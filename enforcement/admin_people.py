@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -25,7 +26,7 @@ from accounts.purposes import Fresh
 from accounts.reach import person_of
 from accounts.words import filled
 from enforcement import admin_actions, admin_proof, person_page, support
-from enforcement.admin_forms import PersonForm
+from enforcement.admin_forms import IS_THERE, PersonForm
 from enforcement.notices import Outcome, outcome_of
 from enforcement.standing import people_as_usual, usual_standing
 
@@ -127,12 +128,14 @@ class UserAdmin(ScopedAdmin):
             return asked
         form = PersonForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
-            user = support.add_person(**form.cleaned_data, actor=person_of(request), now=now)
-            messages.success(
-                request,
-                filled(_("%(address)s gets a mail to choose a password by."), address=user.email),
-            )
-            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
+            try:
+                user = support.add_person(**form.cleaned_data, actor=person_of(request), now=now)
+            except IntegrityError:  # made by another click since the form was read
+                form.add_error("email", IS_THERE)
+            else:
+                told = _("%(address)s gets a mail to choose a password by.")
+                messages.success(request, filled(told, address=user.email))
+                return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
         context = {**self._context(request), "title": _("Add a person"), "form": form}
         return TemplateResponse(request, "enforcement/admin/person_add.html", context)
 

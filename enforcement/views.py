@@ -167,7 +167,8 @@ def pass_end(request: HttpRequest) -> HttpResponse:
     if active is None:
         return redirect("home")
     if request.method == "POST":
-        passes.revoke_pass(user=person, actor=person, now=now)
+        with suppress(passes.NotGrantable):  # support ended it meanwhile, or another click
+            passes.revoke_pass(user=person, actor=person, now=now)
         end_session(request)
         with_code = _("Your pass has ended. Sign in with your password and a code.")
         without = _("Your pass has ended. Sign in with your password.")
