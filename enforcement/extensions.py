@@ -157,7 +157,7 @@ def _about(
         to=person,
         occasion=occasion_of(policy),
         account=policy.account,
-        context={**context_of(policy), "deadline": deadline.isoformat()},
+        context=context_of(policy, deadline=deadline),
         drop_at=drop_at,
         now=now,
     )

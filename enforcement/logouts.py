@@ -15,7 +15,7 @@ from accounts.models import Membership, User
 from enforcement import extensions, passes, signed_in
 from enforcement.decision import Step, decide
 from enforcement.models import Extension, Pass, Policy
-from enforcement.notices import CHUNK, Outcome, members_of, outcome_of
+from enforcement.notices import CHUNK, Outcome, extended, members_of, outcome_of
 from enforcement.standing import standings
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ def _sweep(policy: Policy, *, now: datetime) -> None:
     members = Membership.objects.active().filter(
         account=policy.account_id, joined_at__lte=policy.starts_at
     )
+    # Whose deadline is a later one is met at that one, however late this sweep comes.
+    members = members.exclude(user__in=extended(policy).values("user"))
     keys = list(members.order_by("user").values_list("user", flat=True))
     for start in range(0, len(keys), CHUNK):
         _end_chunk(policy, keys[start : start + CHUNK], at=policy.deadline, now=now)

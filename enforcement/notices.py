@@ -14,12 +14,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts import mail, wording
 from accounts.models import Membership, Notice, User
 from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
-from enforcement.standing import standings_in
+from enforcement.standing import standings_in, with_due_at
 
 CHUNK = 500
 LATE = timedelta(minutes=15)  # a reminder later than this is dropped
@@ -65,6 +66,25 @@ def members_of(policy: Policy, *, in_window: bool = False) -> Iterator[tuple[Use
     return standings_in(policy.account, people)
 
 
+def extended(policy: Policy) -> QuerySet[Any]:
+    """Return the memberships with a later deadline than the period's, which is their ``due_at``.
+
+    Single sign-on was switched off within the window: ``enforcement.extensions`` mails them.
+    """
+    due = with_due_at(
+        Policy.objects.filter(pk=policy.pk), joined_at=OuterRef("joined_at"), user=OuterRef("user")
+    )
+    members = Membership.objects.filter(
+        account=policy.account_id, joined_at__lte=policy.starts_at
+    ).annotate(due_at=Subquery(due.values("due_at")[:1]))
+    return members.filter(due_at__gt=policy.deadline)
+
+
+def _later_deadlines(policy: Policy, chunk: list[tuple[User, Standing]]) -> dict[int, datetime]:
+    found = extended(policy).filter(user__in=[person.pk for person, _ in chunk])
+    return dict(found.values_list("user", "due_at"))
+
+
 def must_act(standing: Standing, *, now: datetime) -> bool:
     """Whether a member owes set-up to the account whose member it is the standing of."""
     return decide(standing, now=now).must_act and not standing.is_sso
@@ -88,33 +108,44 @@ def _owe_to_members(policy: Policy, *, now: datetime) -> Counter[Outcome]:
     while chunk := list(islice(people, CHUNK)):
         found = [(person, outcome_of(standing, now=now)) for person, standing in chunk]
         counts.update(outcome for _, outcome in found)
+        later = _later_deadlines(policy, chunk)
         mail.owe_many(
-            _about(policy, MAIL_OF[outcome], person, now=now) for person, outcome in found
+            _about(policy, MAIL_OF[outcome], person, deadline=later.get(person.pk), now=now)
+            for person, outcome in found
         )
     return counts
 
 
 def _about(
-    policy: Policy, kind: str, person: User, *, now: datetime, drop_at: datetime | None = None
+    policy: Policy,
+    kind: str,
+    person: User,
+    *,
+    now: datetime,
+    deadline: datetime | None = None,
+    drop_at: datetime | None = None,
 ) -> Notice:
     return mail.prepared(
         kind,
         to=person,
         occasion=f"policy:{policy.pk}",
         account=policy.account,
-        context=context_of(policy),
+        context=context_of(policy, deadline=deadline),
         drop_at=drop_at,
         now=now,
     )
 
 
-def context_of(policy: Policy) -> dict[str, Any]:
-    """Return what every mail about a period says; the preview of such a mail, too."""
+def context_of(policy: Policy, *, deadline: datetime | None = None) -> dict[str, Any]:
+    """Return what every mail about a period says; the preview of such a mail, too.
+
+    ``deadline`` is the reader's own, where that is not the period's.
+    """
     return {
         "account": policy.account.name,
         "slug": policy.account.slug,
         "policy": policy.pk,
-        "deadline": policy.deadline.isoformat(),
+        "deadline": (deadline or policy.deadline).isoformat(),
         "actor_name": wording.name_of(policy.started_by),
     }
 
@@ -155,10 +186,11 @@ def _remind(policy: Policy, kind: str, *, at: datetime, now: datetime) -> None:
         return
     people = members_of(policy, in_window=True)
     while chunk := list(islice(people, CHUNK)):
+        later = _later_deadlines(policy, chunk)
         mail.owe_many(
             _about(policy, kind, person, now=now, drop_at=at + LATE)
             for person, standing in chunk
-            if must_act(standing, now=now)
+            if person.pk not in later and must_act(standing, now=now)
         )
 
 

@@ -6,12 +6,22 @@ import pytest
 
 from accounts.mail import kind_of
 from accounts.models import Account, Identity, Membership, Notice, Provider, User
-from enforcement import logouts, notices, overview, policies, progress, reminding, report, roster
+from enforcement import (
+    extensions,
+    logouts,
+    notices,
+    overview,
+    policies,
+    progress,
+    reminding,
+    report,
+    roster,
+)
 from enforcement.models import Policy
 from enforcement.notices import Outcome, outcome_of
 from enforcement.roster import Asked
 from enforcement.standing import standing_for, standing_in, usual_standing
-from tests.enforcement.kit import HOUR, is_in, sign_in, sign_in_through
+from tests.enforcement.kit import DAY, HOUR, end_provider, is_in, sign_in, sign_in_through
 from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
@@ -148,6 +158,74 @@ def test_a_reminder_is_dropped_where_its_person_is_exempt_by_the_time_it_is_sent
 
 
 @pytest.mark.proves("S38", "B89")
+def switch_off_within_the_window(provider: Provider, policy: Policy, clock: Clock) -> Any:
+    """Return the later deadline that whom it exempted has from then on."""
+    clock.set(policy.starts_at + 6 * HOUR)
+    extensions.give(provider, now=clock.now)
+    end_provider(provider, at=clock.now)
+    return clock.now + DAY
+
+
+def deadlines_told(kind: str, person: User) -> list[str]:
+    told = Notice.objects.filter(kind=kind, user=person).order_by("pk")
+    return [notice.context["deadline"] for notice in told]
+
+
+@pytest.mark.parametrize(("kind", "before"), {"reminder_12h": 12, "reminder_1h": 1}.items())
+def test_who_has_a_later_deadline_is_reminded_of_that_one_alone(
+    kind: str,
+    before: int,
+    people: dict[str, User],
+    policy: Policy,
+    provider: Provider,
+    ada: User,
+    clock: Clock,
+) -> None:
+    deadline = switch_off_within_the_window(provider, policy, clock)
+    clock.set(policy.deadline - before * HOUR)
+    notices.remind(now=clock.now)
+    extensions.remind(now=clock.now)
+    assert deadlines_told(kind, people["through"]) == []
+    assert deadlines_told(kind, ada) == [policy.deadline.isoformat()]
+    clock.set(deadline - before * HOUR)
+    notices.remind(now=clock.now)
+    extensions.remind(now=clock.now)
+    assert deadlines_told(kind, people["through"]) == [deadline.isoformat()]
+
+
+def test_a_late_announcement_names_each_their_own_deadline(
+    people: dict[str, User], policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    deadline = switch_off_within_the_window(provider, policy, clock)
+    notices.announce(now=clock.now)
+    told = "requirement_must_act"
+    assert deadlines_told(told, people["through"]) == [deadline.isoformat()]
+    assert deadlines_told(told, ada) == [policy.deadline.isoformat()]
+
+
+def test_a_sweep_that_is_a_day_late_names_each_their_own_deadline(
+    people: dict[str, User], policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    deadline = switch_off_within_the_window(provider, policy, clock)
+    for person in (people["through"], ada):
+        sign_in(person)
+    clock.set(deadline)
+    logouts.end_overdue_sessions(now=clock.now)
+    assert deadlines_told("signed_out", people["through"]) == [deadline.isoformat()]
+    assert deadlines_told("signed_out", ada) == [policy.deadline.isoformat()]
+
+
+def test_who_joins_again_has_no_later_deadline_and_is_told_of_none(
+    people: dict[str, User], policy: Policy, provider: Provider, clock: Clock
+) -> None:
+    person = people["through"]
+    switch_off_within_the_window(provider, policy, clock)
+    Membership.objects.filter(user=person).update(joined_at=clock.now + HOUR)
+    assert not notices.extended(policy).filter(user=person).exists()
+    Membership.objects.filter(user=person).update(joined_at=policy.starts_at)
+    assert notices.extended(policy).filter(user=person).exists()
+
+
 def test_the_sign_out_at_the_deadline_ends_and_mails_only_what_is_not_exempt(
     policy: Policy, provider: Provider, people: dict[str, User], clock: Clock
 ) -> None:
