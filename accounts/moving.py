@@ -64,7 +64,7 @@ def _sign_in_of(email: str, *, like: User, now: datetime) -> User:
         time_zone=like.time_zone,
         joined_at=now,
     )
-    passwords.ask_for_reset(email=email, now=now)
+    passwords.ask_to_choose(made, now=now)
     return made
 
 

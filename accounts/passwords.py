@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -28,24 +29,41 @@ def ask_for_reset(*, email: str, now: datetime) -> bool:
     """
     email = canonical_email(email)
     user = User.objects.filter(email=email, is_active=True).first()
-    occasion = _span(email, now=now)
-    if Notice.objects.filter(recipient=email, kind=KIND, occasion=occasion).exists():
+    # Of whoever has the address now: what was asked for while another or nobody had it went
+    # nowhere, and must take no mail from its person.
+    asked = Notice.objects.filter(recipient=email, kind=KIND, user=user)
+    occasion = _span(asked, user, now=now)
+    if asked.filter(occasion=occasion).exists():
         return False
-    mail.owe(KIND, to=user or email, occasion=occasion, now=now)
-    person = keys.pseudonym(email)
-    audit.record(Event.PASSWORD_RESET_ASKED, subject=user, after={"person": person}, now=now)
+    _owe(user or email, occasion, now=now)
     return True
 
 
-def _span(email: str, *, now: datetime) -> str:
+@transaction.atomic
+def ask_to_choose(user: User, *, now: datetime) -> None:
+    """Owe the mail by which ``user``, who was just made without a password, chooses one.
+
+    It belongs to no span of time: nobody can have used it up before.
+    """
+    _owe(user, f"person:{user.pk}", now=now)
+
+
+def _owe(to: User | str, occasion: str, *, now: datetime) -> None:
+    mail.owe(KIND, to=to, occasion=occasion, now=now)
+    user, email = (None, to) if isinstance(to, str) else (to, to.email)
+    person = keys.pseudonym(email)
+    audit.record(Event.PASSWORD_RESET_ASKED, subject=user, after={"person": person}, now=now)
+
+
+def _span(asked: QuerySet[Notice], user: User | None, *, now: datetime) -> str:
     """Name the span of time that has one mail, however often the button is pressed.
 
     The spans grow after some mails in a day: a stranger can fill no mailbox. A link lives as long
     as the longest of them, so that its person has a good one whoever else pressed the button.
     """
-    asked = Notice.objects.filter(recipient=email, kind=KIND, created_at__gt=now - DAY)
-    minutes = WAIT_MINUTES if asked.count() < QUICK_A_DAY else LONG_WAIT_MINUTES
-    return f"span:{minutes}:{int(now.timestamp()) // (60 * minutes)}"
+    lately = asked.filter(created_at__gt=now - DAY).count()
+    minutes = WAIT_MINUTES if lately < QUICK_A_DAY else LONG_WAIT_MINUTES
+    return f"span:{minutes}:{int(now.timestamp()) // (60 * minutes)}:{user.pk if user else ''}"
 
 
 def forget_unknown(*, now: datetime) -> None:

@@ -166,7 +166,7 @@ def add_person(*, email: str, name: str, is_staff: bool, actor: User, now: datet
     user = people.create(email=email, name=name, actor=actor, now=now)
     if is_staff:
         people.set_staff(user=user, is_staff=True, is_superuser=False, actor=actor, now=now)
-    passwords.ask_for_reset(email=user.email, now=now)
+    passwords.ask_to_choose(user, now=now)
     return user
 
 

@@ -1,6 +1,7 @@
 """Changing and resetting a password: a reset never signs in, and its link is good once."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ from django.core import mail as outgoing
 from django.test import Client
 from django.urls import reverse
 
-from accounts import delivery, passwords, people
-from accounts.models import AuditEvent, Notice, User
+from accounts import delivery, moving, passwords, people
+from accounts.models import Account, AuditEvent, Membership, Notice, User
+from enforcement import support
 from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in, sign_in_with_code
+from tests.enforcement.shell import run
 from tests.factories import PASSWORD, make_user
 from tests.journeys.clock import Clock
 from tests.journeys.pages import Page
@@ -240,6 +243,59 @@ def test_whoever_waits_for_a_reset_has_a_link_that_is_good(ada: User, clock: Clo
         clock.forward(minutes=2)
     latest = Notice.objects.filter(user=ada, kind="password_reset").latest("pk")
     assert clock.now - latest.created_at < timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+
+
+# Whoever is made without a password gets a mail to choose one, whatever strangers asked before.
+
+LATER = "new@northwind.example"
+
+
+def moved_there(account: Account, ada: User, now: datetime) -> None:
+    mine = Membership.objects.get(account=account, user=ada)
+    moving.move(user=ada, membership_id=mine.pk, email=LATER, now=now)
+
+
+def added_by_hand(account: Account, ada: User, now: datetime) -> None:
+    run("add_member", account.slug, LATER)
+
+
+def added_by_support(account: Account, ada: User, now: datetime) -> None:
+    root = enrolled_person(is_staff=True, is_superuser=True).user
+    support.add_person(email=LATER, name="Nell", is_staff=False, actor=root, now=now)
+
+
+@pytest.mark.parametrize("make", [moved_there, added_by_hand, added_by_support])
+def test_a_stranger_takes_the_first_mail_from_nobody(
+    make: Callable[[Account, User, datetime], None], northwind: Account, ada: User, clock: Clock
+) -> None:
+    ask(LATER)
+    mailed(clock.now)
+    make(northwind, ada, clock.now)
+    assert User.objects.get(email=LATER).notices.filter(kind="password_reset").count() == 1
+    choose(mailed_link(clock.now))
+    assert User.objects.get(email=LATER).check_password(NEW)
+
+
+def test_what_was_asked_before_anybody_had_the_address_delays_no_reset(clock: Clock) -> None:
+    for _ in range(10):
+        ask(LATER)
+        clock.forward(minutes=2)
+    ask(LATER)
+    assert mailed(clock.now) == []
+    make_user(LATER)
+    ask(LATER)
+    assert mailed(clock.now) == [LATER]
+    ask(LATER)
+    assert mailed(clock.now) == []
+
+
+def test_what_was_asked_by_whoever_had_the_address_delays_no_reset(ada: User, clock: Clock) -> None:
+    address = ada.email
+    ask(address)
+    User.objects.filter(pk=ada.pk).update(email="ada@elsewhere.example")
+    heir = make_user(address)
+    ask(address)
+    assert Notice.objects.filter(user=heir, kind="password_reset").count() == 1
 
 
 def test_wrong_passwords_of_others_stop_no_reset(ada: User, clock: Clock) -> None:

@@ -36,7 +36,7 @@ class Command(OneLineCommand):
                 password = reading.password_from_stdin(User(email=email))
             user = people.create(email=email, password=password, actor=None, now=now)
             if password is None:
-                passwords.ask_for_reset(email=email, now=now)
+                passwords.ask_to_choose(user, now=now)
         elif options["password_stdin"]:
             raise CommandError(f"{email} has a sign-in already; its password stays as it is.")
         joining.add_by_hand(user=user, account=account, role=options["role"], actor=None, now=now)
