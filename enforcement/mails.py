@@ -23,6 +23,14 @@ def _period_runs(notice: Notice, now: datetime) -> bool:
     return Membership.objects.filter(account=policy.account_id, user=notice.user).exists()
 
 
+def _owner_of_open_period(notice: Notice, now: datetime) -> bool:
+    """The period is open, and the reader owns its account."""
+    if not _period_runs(notice, now):
+        return False
+    owners = Membership.objects.owners().filter(account=notice.account_id)
+    return owners.filter(user=notice.user).exists()
+
+
 def _must_act(notice: Notice, now: datetime) -> bool:
     if not _period_runs(notice, now) or notice.user is None:
         return False
@@ -112,9 +120,9 @@ register(
     Kind(name="reminder_asked", app=APP, still_owed=_owes_set_up, values=_asked_link),
     Kind(name="advice_address", app=APP, still_owed=_still_outside, values=_email_settings),
     Kind(name="signed_out", app=APP, still_owed=_must_act, values=_setup_link),
-    Kind(name="owner_requirement_on", app=APP),
+    Kind(name="owner_requirement_on", app=APP, still_owed=_owner_of_open_period),
     Kind(name="owner_requirement_off", app=APP),
-    Kind(name="owner_result", app=APP),
+    Kind(name="owner_result", app=APP, still_owed=_owner_of_open_period),
     Kind(name="policy_support_switched", app=APP),
     Kind(name="pass_asked", app=APP, offers_not_me=True),
     Kind(name="pass_asked_admins", app=APP),

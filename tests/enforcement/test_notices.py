@@ -7,8 +7,8 @@ from django.core import mail as sent
 from pytest_django import Settings
 
 from accounts import delivery, people
-from accounts.models import Account, Membership, Notice, User
-from enforcement import notices, passes, policies
+from accounts.models import Account, Membership, Notice, Role, User
+from enforcement import logouts, notices, passes, policies
 from enforcement.models import Policy
 from tests.enforcement.kit import DAY, HOUR, MINUTE, MS, enrolled_person
 from tests.factories import make_account, make_user
@@ -137,6 +137,27 @@ def test_who_is_deleted_meanwhile_gets_no_mail_and_stops_nobody_s(
     notices.announce(now=clock.now)
     people.delete(user=ada, now=clock.now)
     assert send(clock.now) == [owner.email, owner.email]
+
+
+@pytest.mark.parametrize("what", ["nothing", "off", "off and on", "demoted", "deactivated"])
+@pytest.mark.parametrize("kind", ["owner_requirement_on", "owner_result"])
+def test_owners_hear_of_a_period_while_it_lasts_and_while_they_own_the_account(
+    what: str, kind: str, policy: Policy, northwind: Account, owner: User, clock: Clock
+) -> None:
+    if kind == "owner_result":
+        clock.set(policy.deadline)
+    notices.announce(now=clock.now)
+    logouts.end_overdue_sessions(now=clock.now)
+    if what.startswith("off"):
+        policies.switch_off(account=northwind, actor=None, now=clock.now)
+    if what == "off and on":
+        policies.switch_on(account=northwind, actor=None, now=clock.now)
+    if what == "demoted":
+        Membership.objects.filter(user=owner).update(role=Role.ADMIN)
+    if what == "deactivated":
+        User.objects.filter(pk=owner.pk).update(is_active=False)
+    Notice.objects.exclude(kind=kind).delete()
+    assert send(clock.now) == ([owner.email] if what == "nothing" else [])
 
 
 # Reminders.
