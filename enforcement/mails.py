@@ -7,10 +7,11 @@ from django.urls import reverse
 
 from accounts import invitations, mail
 from accounts.letters import absolute, told_in, zone_of
-from accounts.mail import Kind, register
+from accounts.mail import Kind, StillOwed, register
 from accounts.models import Account, Membership, Notice
 from enforcement.decision import decide
 from enforcement.models import Pass, Policy
+from enforcement.notices import Outcome, outcome_of
 from enforcement.standing import standing_for, standing_in
 from twofactor import mailbox
 
@@ -42,8 +43,22 @@ def _owes_set_up(notice: Notice, now: datetime) -> bool:
     """The same of whom no single sign-on exempts from the account by now."""
     if not _must_act(notice, now) or notice.user is None:
         return False
-    policy = Policy.objects.select_related("account").get(pk=notice.context["policy"])
-    return not standing_in(policy.account, notice.user).is_sso
+    return not standing_in(_account_of(notice), notice.user).is_sso
+
+
+def _account_of(notice: Notice) -> Account:
+    return Policy.objects.select_related("account").get(pk=notice.context["policy"]).account
+
+
+def _comes_out(outcome: Outcome) -> StillOwed:
+    """Return the question whether the requirement still means ``outcome`` for the reader."""
+
+    def still(notice: Notice, now: datetime) -> bool:
+        if not _period_runs(notice, now) or notice.user is None:
+            return False
+        return outcome_of(standing_in(_account_of(notice), notice.user), now=now) is outcome
+
+    return still
 
 
 def _asked_link(notice: Notice, now: datetime) -> dict[str, Any]:
@@ -111,8 +126,8 @@ def _invitation_open(notice: Notice, now: datetime) -> bool:
 APP = "enforcement"
 register(
     Kind(name="requirement_must_act", app=APP, still_owed=_owes_set_up, values=_setup_link),
-    Kind(name="requirement_ready", app=APP, still_owed=_period_runs),
-    Kind(name="requirement_exempt", app=APP, still_owed=_period_runs),
+    Kind(name="requirement_ready", app=APP, still_owed=_comes_out(Outcome.READY)),
+    Kind(name="requirement_exempt", app=APP, still_owed=_comes_out(Outcome.EXEMPT)),
     Kind(name="due_at_once", app=APP, still_owed=_owes_set_up, values=_setup_link),
     Kind(name="reminder_12h", app=APP, still_owed=_owes_set_up, values=_setup_link),
     Kind(name="reminder_1h", app=APP, still_owed=_owes_set_up, values=_setup_link),

@@ -158,6 +158,25 @@ def test_a_reminder_is_dropped_where_its_person_is_exempt_by_the_time_it_is_sent
 
 
 @pytest.mark.proves("S38", "B89")
+@pytest.mark.parametrize("what", ["nothing", "by password", "switched off", "enrolled"])
+def test_who_is_exempt_no_longer_is_not_told_so(
+    what: str, policy: Policy, provider: Provider, people: dict[str, User], clock: Clock
+) -> None:
+    person = people["through"]
+    notices.announce(now=clock.now)
+    if what == "by password":
+        User.objects.filter(pk=person.pk).update(last_provider=None)
+    if what == "switched off":
+        end_provider(provider, at=clock.now)
+    if what == "enrolled":
+        enrol_app(person, now=clock.now)
+    notice = Notice.objects.get(user=person, kind="requirement_exempt")
+    kind = kind_of(notice)
+    assert kind is not None
+    assert kind.still_owed is not None
+    assert kind.still_owed(notice, clock.now) == (what == "nothing")
+
+
 def switch_off_within_the_window(provider: Provider, policy: Policy, clock: Clock) -> Any:
     """Return the later deadline that whom it exempted has from then on."""
     clock.set(policy.starts_at + 6 * HOUR)
