@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from accounts import mail, wording
+from accounts import locks, mail, wording
 from accounts.models import Membership, Notice, User
 from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
@@ -108,12 +108,35 @@ def _owe_to_members(policy: Policy, *, now: datetime) -> Counter[Outcome]:
     while chunk := list(islice(people, CHUNK)):
         found = [(person, outcome_of(standing, now=now)) for person, standing in chunk]
         counts.update(outcome for _, outcome in found)
-        later = _later_deadlines(policy, chunk)
-        mail.owe_many(
-            _about(policy, MAIL_OF[outcome], person, deadline=later.get(person.pk), now=now)
-            for person, outcome in found
-        )
+        _owe_first_mails(policy, found, later=_later_deadlines(policy, chunk), now=now)
     return counts
+
+
+@transaction.atomic
+def _owe_first_mails(
+    policy: Policy,
+    found: list[tuple[User, Outcome]],
+    *,
+    later: dict[int, datetime],
+    now: datetime,
+) -> None:
+    """Owe one of the texts to each person, whom a run before this one may have owed another."""
+    locks.hold("announce", policy.pk)  # beside a run in parallel, which may see other outcomes
+    told = Notice.objects.filter(
+        kind__in=set(MAIL_OF.values()),
+        occasion=_occasion_of(policy),
+        user__in=[person.pk for person, _ in found],
+    )
+    had = set(told.values_list("user", flat=True))
+    mail.owe_many(
+        _about(policy, MAIL_OF[outcome], person, deadline=later.get(person.pk), now=now)
+        for person, outcome in found
+        if person.pk not in had
+    )
+
+
+def _occasion_of(policy: Policy) -> str:
+    return f"policy:{policy.pk}"
 
 
 def _about(
@@ -128,7 +151,7 @@ def _about(
     return mail.prepared(
         kind,
         to=person,
-        occasion=f"policy:{policy.pk}",
+        occasion=_occasion_of(policy),
         account=policy.account,
         context=context_of(policy, deadline=deadline),
         drop_at=drop_at,

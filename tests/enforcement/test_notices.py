@@ -69,6 +69,19 @@ def test_it_is_told_once_per_period(policy: Policy, northwind: Account, clock: C
     assert owed() == first
 
 
+def test_who_is_told_one_of_the_texts_is_told_no_other(
+    policy: Policy, owner: User, ada: User, clock: Clock
+) -> None:
+    texts = ("requirement_must_act", "requirement_ready")
+    notices.announce(now=clock.now)
+    first = owed(*texts)
+    enrol_app(ada, now=clock.now)
+    User.objects.filter(pk=owner.pk).update(email="olga@elsewhere.example")
+    Policy.objects.update(announced_at=None)  # killed before the mark
+    notices.announce(now=clock.now)
+    assert owed(*texts) == first
+
+
 def test_a_new_period_is_told_anew(
     policy: Policy, northwind: Account, ada: User, clock: Clock
 ) -> None:

@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import timedelta
 from functools import partial
+from itertools import cycle
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -17,11 +19,11 @@ from accounts import audit, delivery, invitations
 from accounts.audit import Event
 from accounts.memberships import LastOwner
 from accounts.models import AuditEvent, Membership, Notice, Role, User
-from enforcement import approvals, joining, leaving, passes, policies, support, tasks
+from enforcement import approvals, joining, leaving, notices, passes, policies, support, tasks
 from enforcement.models import Pass, Policy
 from tests.factories import make_account, make_user
 from tests.integration.people import BACKUP_CODE, code_of, come_to_set_up, is_in, sign_in
-from tests.integration.threads import at_once, raised
+from tests.integration.threads import PATIENCE, at_once, raised
 from tests.twofactor.people import enrol_app, make_enrolled
 from twofactor.models import BackupCodeSet, TOTPDevice
 
@@ -31,6 +33,29 @@ MANY = 20
 
 def count_of(event: Event) -> int:
     return AuditEvent.objects.filter(event=event).count()
+
+
+TEXTS = ("requirement_must_act", "requirement_ready", "requirement_exempt")
+
+
+def test_runs_that_see_different_outcomes_tell_each_person_one_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each run looks while the person is just setting up, and owes only when all have looked."""
+    runs = 6
+    looked, outcomes = Barrier(runs), cycle(notices.MAIL_OF)
+
+    def seen(*args: object, **how: object) -> notices.Outcome:
+        looked.wait(PATIENCE)
+        return next(outcomes)
+
+    monkeypatch.setattr(notices, "outcome_of", seen)
+    for _ in range(5):
+        account = make_account(owner=make_user())
+        policy = policies.switch_on(account=account, actor=None, now=timezone.now())
+        assert not raised(at_once([partial(notices.announce, now=timezone.now())] * runs))
+        told = Notice.objects.filter(kind__in=TEXTS, occasion=f"policy:{policy.pk}")
+        assert told.count() == 1
 
 
 @pytest.mark.proves("S37")
