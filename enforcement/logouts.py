@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts import audit, mail, sessions
 from accounts.audit import Entry, Event
-from accounts.models import Membership, User
+from accounts.models import Membership, Notice, User
 from enforcement import extensions, passes, signed_in
 from enforcement.decision import Step, decide
 from enforcement.models import Extension, Pass, Policy
@@ -19,6 +19,8 @@ from enforcement.notices import CHUNK, Outcome, extended, members_of, outcome_of
 from enforcement.standing import standings
 
 logger = logging.getLogger(__name__)
+
+KIND = "signed_out"
 
 
 def end_overdue_sessions(*, now: datetime) -> None:
@@ -69,7 +71,10 @@ def _end_chunk(policy: Policy, keys: list[int], *, at: datetime, now: datetime) 
         for person, standing in standings(people)
         if decide(standing, now=now).step is Step.ENROL_NOW
     ]
-    met = signed_in.among(overdue, policy.account, at=at)
+    occasion = f"policy:{policy.pk}"
+    told = Notice.objects.filter(kind=KIND, occasion=occasion, created_at__gte=at)
+    met_before = set(told.filter(user__in=overdue).values_list("user", flat=True))
+    met = signed_in.among(overdue, policy.account, at=at, met_before=met_before)
     sessions.sign_out_overdue(User.objects.filter(pk__in=[person.pk for person in met]))
     context = {
         "account": policy.account.name,
@@ -79,9 +84,9 @@ def _end_chunk(policy: Policy, keys: list[int], *, at: datetime, now: datetime) 
     }
     mail.owe_many(
         mail.prepared(
-            "signed_out",
+            KIND,
             to=person,
-            occasion=f"policy:{policy.pk}",
+            occasion=occasion,
             account=policy.account,
             context=context,
             now=now,

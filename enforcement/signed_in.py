@@ -4,7 +4,7 @@ Called by the sign-outs at deadlines. The gate decided on each of these sessions
 the same is told of many at once, from the columns that sessions have.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,10 +25,13 @@ class _Found(NamedTuple):
         return [int(key) for key in self.sso.split(",") if key]
 
 
-def among(people: Iterable[User], account: Account, *, at: datetime) -> list[User]:
+def among(
+    people: Iterable[User], account: Account, *, at: datetime, met_before: Collection[int] = ()
+) -> list[User]:
     """Return those of ``people`` who had a session ``at`` the deadline that ``account`` binds.
 
     However late it is now, and whatever became of the session since: the gate leaves a trace.
+    Of whom an earlier sweep has met, only a session that is of the stamp of now counts again.
     """
     by_key = {person.pk: person for person in people}
     columns = ("user_id", "stamp", "user__stamp", "sso")
@@ -38,6 +41,7 @@ def among(people: Iterable[User], account: Account, *, at: datetime) -> list[Use
         seen_at__gt=at - settings.SESSION_IDLE,
     ).values_list(*columns)
     rows = [_Found(*row) for row in found]
+    rows = [row for row in rows if row.user not in met_before or row.stamp == row.stamp_of_user]
     met = {row.user for row in rows if row.stamp == row.stamp_of_user and not row.sso}
     met |= _through_sso([row for row in rows if row.sso], account)
     return [by_key[key] for key in sorted(met)]

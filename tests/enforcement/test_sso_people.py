@@ -3,9 +3,20 @@
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from accounts import sessions
 from accounts.mail import kind_of
-from accounts.models import Account, Identity, Membership, Notice, Provider, User
+from accounts.models import (
+    Account,
+    AuditEvent,
+    EndReason,
+    Identity,
+    Membership,
+    Notice,
+    Provider,
+    User,
+)
 from enforcement import (
     extensions,
     logouts,
@@ -267,18 +278,56 @@ def test_the_sign_out_at_the_deadline_ends_and_mails_only_what_is_not_exempt(
     assert both.get_full_name() not in result.context["names"]
 
 
+def signed_out(person: User) -> int:
+    return AuditEvent.objects.filter(event="deadline_passed", subject_id=person.pk).count()
+
+
+def in_through_another(person: User, clock: Clock) -> Client:
+    """Return a browser that came through the SSO of another account of the person's."""
+    other = Identity.objects.get(user=person).provider
+    Membership.objects.create(account=other.account, user=person, joined_at=clock.now)
+    return sign_in_through(person, other)
+
+
 @pytest.mark.proves("S38")
 def test_a_session_of_another_accounts_sso_is_ended_and_its_person_told(
     policy: Policy, people: dict[str, User], clock: Clock
 ) -> None:
     person = people["elsewhere"]
-    other = Identity.objects.get(user=person).provider
-    Membership.objects.create(account=other.account, user=person, joined_at=clock.now)
-    client = sign_in_through(person, other)
+    client = in_through_another(person, clock)
     clock.set(policy.deadline)
     logouts.end_overdue_sessions(now=clock.now)
     assert Notice.objects.filter(kind="signed_out", user=person).exists()
     assert not is_in(client)
+
+
+def test_a_session_of_another_accounts_sso_is_ended_once(
+    policy: Policy, people: dict[str, User], clock: Clock
+) -> None:
+    person = people["elsewhere"]
+    in_through_another(person, clock)
+    clock.set(policy.deadline)
+    for _ in range(2):
+        logouts.end_overdue_sessions(now=clock.now)
+        Policy.objects.update(swept_at=None)  # killed before the mark
+    assert signed_out(person) == 1
+    sessions.renew_stamp(User.objects.filter(pk=person.pk), reason=EndReason.PASSWORD)
+    logouts.end_overdue_sessions(now=clock.now)
+    assert signed_out(person) == 1
+
+
+def test_a_session_that_began_after_a_sweep_that_was_killed_is_ended_all_the_same(
+    policy: Policy, people: dict[str, User], clock: Clock
+) -> None:
+    person = people["elsewhere"]
+    in_through_another(person, clock)
+    clock.set(policy.deadline)
+    logouts.end_overdue_sessions(now=clock.now)
+    Policy.objects.update(swept_at=None)
+    sign_in_through(User.objects.get(pk=person.pk), Identity.objects.get(user=person).provider)
+    logouts.end_overdue_sessions(now=clock.now)
+    assert signed_out(person) == 2
+    assert Notice.objects.filter(kind="signed_out", user=person).count() == 1
 
 
 @pytest.mark.proves("S38")
