@@ -160,7 +160,9 @@ def _give_up(notice: Notice, kind: Kind, told: str, *, is_permanent: bool, now: 
         state=NoticeState.FAILED, tries=notice.tries + 1, error=told
     )
     if notice.user_id and is_permanent:
-        User.objects.filter(pk=notice.user_id).update(mail_failed_at=now)
+        # Not of an address that the person has left since: theirs of now may well work.
+        people = User.objects.filter(pk=notice.user_id, email=notice.recipient)
+        people.update(mail_failed_at=now)
     if notice.account_id and not kind.is_private and kind.name != "mail_trouble":
         owe_mail_trouble(notice.account_id, now=now)
 

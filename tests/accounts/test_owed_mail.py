@@ -81,3 +81,19 @@ def test_only_what_is_wrong_with_a_recipient_is_final(
     assert notice.tries == 1
     if not is_final:
         assert notice.due_at == now + MINUTE
+
+
+@pytest.mark.parametrize("has_moved", [False, True])
+def test_an_old_address_that_fails_says_nothing_of_the_new_one(
+    has_moved: bool, ada: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> int:
+        raise SMTPRecipientsRefused({ada.email: (550, b"unknown")})
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", refuse)
+    mail.owe("password_changed", to=ada, occasion="one", context={"at": now.isoformat()}, now=now)
+    if has_moved:
+        User.objects.filter(pk=ada.pk).update(email="ada@elsewhere.example")
+    delivery.send_due(now=now)
+    assert Notice.objects.get().state == Notice.State.FAILED
+    assert (User.objects.get(pk=ada.pk).mail_failed_at is None) is has_moved
