@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from accounts import audit, mail
 from accounts.audit import Event
 from accounts.audit_words import words_of
-from accounts.models import Account, Notice, User
+from accounts.models import Account, Invitation, Membership, Notice, User
 
 SHOWN = 100
+INVITATION = "invitation"
 
 
 class NotFailed(Exception):
@@ -32,7 +33,7 @@ class Failed:
 
 
 def of(account: Account, *, now: datetime) -> list[Failed]:
-    """Return the mails that failed, the newest first, to people who still belong to it."""
+    """Return the mails that failed, the newest first, to its members and invitees of now."""
     found = _failed(account, now=now).order_by("-pk")[:SHOWN]
     return [
         Failed(one.pk, one.recipient, words_of(one.kind), one.error, one.tries, one.created_at)
@@ -43,9 +44,14 @@ def of(account: Account, *, now: datetime) -> list[Failed]:
 def _failed(account: Account, *, now: datetime) -> QuerySet[Notice]:
     private = [kind.name for kind in mail.registered() if kind.is_private]
     in_time = Q(drop_at=None) | Q(drop_at__gt=now)
-    theirs = Q(user__memberships__account=account, user__is_active=True)
+    members = Membership.objects.active().filter(account=account)
+    to_members = Q(user__in=members.values("user")) & ~Q(kind=INVITATION)
+    # Whom such a mail invites is no member yet; once it is accepted or revoked, nobody needs it.
+    waiting = Invitation.objects.open().filter(account=account, expires_at__gt=now)
+    keys = list(waiting.values_list("pk", flat=True))
+    to_invitees = Q(kind=INVITATION, context__invitation__in=keys)
     failed = Notice.objects.filter(
-        in_time, theirs, account_id=account.pk, state=Notice.State.FAILED
+        in_time, to_members | to_invitees, account_id=account.pk, state=Notice.State.FAILED
     )
     return failed.exclude(kind__in=private)
 

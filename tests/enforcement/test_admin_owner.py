@@ -12,9 +12,9 @@ from django.core import mail as sent
 from django.test import Client
 from django.urls import reverse
 
-from accounts import delivery
-from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
-from enforcement import notices, passes, policies, reminding
+from accounts import delivery, invitations
+from accounts.models import Account, AuditEvent, Invitation, Membership, Notice, Role, User
+from enforcement import joining, mail_trouble, notices, passes, policies, reminding
 from enforcement.tasks import carry_out
 from tests.enforcement.desk import account_page, owner_browser, requirement_page, support_browser
 from tests.enforcement.kit import HOUR, PAGE, browser, enrolled_person, fetch, sign_in
@@ -274,6 +274,57 @@ def test_no_foreign_and_no_private_mail_is_sent_again(
         assert answer.status_code == 404
     assert "Password reset" not in said(owner_browser(owner), northwind)
     assert Notice.objects.filter(state=Notice.State.FAILED).count() == 2
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_an_invitation_that_did_not_arrive_is_shown_and_sent_again(
+    is_known: bool, owner: User, northwind: Account, clock: Clock
+) -> None:
+    address = "guest@elsewhere.example"
+    if is_known:
+        guest = make_user(address)
+        for _ in range(2):
+            make_account(members=(guest,))
+    found = failed_invitation(northwind, address, owner, clock)
+    client = owner_browser(owner)
+    assert said(client, northwind).count(f"Send again to {address}") == 1
+    press(client, northwind, "send_again", found.pk)
+    delivery.send_due(now=clock.now)
+    assert [mail.to for mail in sent.outbox if address in mail.to] == [[address]]
+    assert "did not arrive" not in said(client, northwind)
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("what", ["revoked", "replaced", "expired", "joined"])
+def test_an_invitation_that_nobody_needs_any_more_is_not_shown(
+    what: str, owner: User, northwind: Account, clock: Clock
+) -> None:
+    address = "guest@elsewhere.example"
+    found = failed_invitation(northwind, address, owner, clock)
+    invitation = Invitation.objects.get()
+    assert [shown.pk for shown in mail_trouble.of(northwind, now=clock.now)] == [found.pk]
+    if what == "revoked":
+        invitations.revoke(invitation=invitation, actor=owner, now=clock.now)
+    if what == "replaced":
+        invite(northwind, address, owner, clock)
+    if what == "expired":
+        clock.set(invitation.expires_at)
+    if what == "joined":
+        guest = make_user(address)
+        joining.accept(invitation=invitation, user=guest, now=clock.now)
+        Notice.objects.filter(pk=found.pk).update(user=guest)
+    assert mail_trouble.of(northwind, now=clock.now) == []
+
+
+def invite(account: Account, address: str, owner: User, clock: Clock) -> None:
+    invitations.invite(account=account, email=address, role=Role.MEMBER, actor=owner, now=clock.now)
+
+
+def failed_invitation(account: Account, address: str, owner: User, clock: Clock) -> Notice:
+    invite(account, address, owner, clock)
+    found = Notice.objects.get(kind="invitation")
+    Notice.objects.filter(pk=found.pk).update(state=Notice.State.FAILED, error="550", tries=1)
+    return found
 
 
 # Take the list along
