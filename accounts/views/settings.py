@@ -101,15 +101,20 @@ def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         try:
             with transaction.atomic():
-                was = User.objects.locked(change.user.pk).stamp
+                was = _stamp_of(change)
                 is_done = addresses.confirm(change=change, now=now)
         except (addresses.NotChangeable, moving.NotMovable) as error:
             messages.error(request, str(error))
             return render(request, template, status=409)
-        if is_done and change.membership_id is None:
+        if is_done and was:
             _go_on(request, change.user.pk, was=was, now=now)
         context = {**context, "is_done": is_done, "is_half": not is_done}
     return render(request, template, context)
+
+
+def _stamp_of(change: addresses.Change) -> str:
+    """Return the stamp that the change ends, under the lock; none where a membership moves."""
+    return User.objects.locked(change.user.pk).stamp if change.membership_id is None else ""
 
 
 def _go_on(request: HttpRequest, user_id: int, *, was: str, now: datetime) -> None:
