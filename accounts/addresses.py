@@ -180,6 +180,8 @@ def confirm(*, change: Change, now: datetime) -> bool:
     :raises NotChangeable: if the change is over, or the new address is somebody's meanwhile.
     :raises accounts.moving.NotMovable: if the membership can't move there.
     """
+    if change.membership_id is not None:
+        moving.hold(change.user, change.new)
     user = User.objects.locked(change.user.pk)
     # Asked again under the lock: a newer change voids both mails of this one, and a void mail of
     # the old mailbox must never be taken for its word.

@@ -1,7 +1,7 @@
 """One at a time, by a name: for limits over something that has no row to lock.
 
-Always taken in this order, after the person's row: client address, accounts, phone number, the
-whole site.
+Always taken in this order, after the person's row (of several people: by their keys): client
+address, accounts, phone number, the whole site.
 """
 
 import hashlib

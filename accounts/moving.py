@@ -6,15 +6,22 @@ The membership's row moves: role and day of joining stay, and with them its dead
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts import audit, keys, mail, passwords, signals
 from accounts.audit import Event
-from accounts.models import Membership, Notice, User
+from accounts.models import Account, Membership, Notice, User
 
 
 class NotMovable(Exception):
     """The membership can't move there; the text says why."""
+
+
+def hold(user: User, email: str) -> None:
+    """Lock both sign-ins, in the order of everybody who locks more than one."""
+    both = User.objects.filter(Q(pk=user.pk) | Q(email=email)).order_by("pk")
+    list(both.select_for_update(no_key=True).values_list("pk"))
 
 
 @transaction.atomic
@@ -23,47 +30,63 @@ def move(*, user: User, membership_id: int, email: str, now: datetime) -> Member
 
     The caller has proved the mailbox of ``email``.
 
-    :raises NotMovable: if the membership is gone, or that sign-in is in the account already.
+    :raises NotMovable: if the membership is gone, or that sign-in can't have it.
     """
-    memberships = Membership.objects.select_for_update(of=("self",)).select_related("account")
-    membership = memberships.filter(pk=membership_id, user=user).first()
-    if membership is None:
-        raise NotMovable(_("You are no longer in this account."))
+    hold(user, email)
     target = _sign_in_of(email, like=user, now=now)
-    membership.user = target
+    membership = _locked(membership_id)
+    if membership is None or membership.user_id != user.pk:
+        raise NotMovable(_("You are no longer in this account."))
+    _hand_over(membership, to=target, actor=user, now=now)
+    _tell(membership, user, target, now=now)
+    return membership
+
+
+def _locked(membership_id: int) -> Membership | None:
+    """Return the membership under the lock of its account, which counts its owners."""
+    found = Membership.objects.filter(pk=membership_id)
+    for account_id in found.values_list("account", flat=True):
+        Account.objects.locked(account_id)
+    return found.select_related("account", "user").select_for_update(of=("self",)).first()
+
+
+def _hand_over(membership: Membership, *, to: User, actor: User, now: datetime) -> None:
+    old, membership.user = membership.user, to
     try:
         with transaction.atomic():
             membership.save(update_fields=["user"])
     except IntegrityError:
         raise NotMovable(_("That address is in this account already.")) from None
-    signals.membership_moved.send(Membership, membership=membership, old=user, new=target)
-    _tell(membership, user, target, now=now)
+    signals.membership_moved.send(Membership, membership=membership, old=old, new=to)
     audit.record(
         Event.MEMBERSHIP_MOVED,
-        actor=user,
-        subject=target,
+        actor=actor,
+        subject=to,
         account=membership.account,
-        before={"person": keys.pseudonym(user.email)},
-        after={"person": keys.pseudonym(target.email), "role": membership.role},
+        before={"person": keys.pseudonym(old.email)},
+        after={"person": keys.pseudonym(to.email), "role": membership.role},
         now=now,
     )
-    return membership
 
 
 def _sign_in_of(email: str, *, like: User, now: datetime) -> User:
     """Return the sign-in of ``email``; a new one gets a mail to choose its password."""
-    known = User.objects.filter(email=email).first()
+    known = User.objects.select_for_update(no_key=True).filter(email=email).first()
     if known is not None and not known.is_active:
         raise NotMovable(_("This address can't be used."))
     if known is not None:
         return known
-    made = User.objects.create_user(
-        email=email,
-        name=like.name,
-        language=like.language,
-        time_zone=like.time_zone,
-        joined_at=now,
-    )
+    try:
+        with transaction.atomic():
+            made = User.objects.create_user(
+                email=email,
+                name=like.name,
+                language=like.language,
+                time_zone=like.time_zone,
+                joined_at=now,
+            )
+    except IntegrityError:  # somebody else is making it at this moment
+        raise NotMovable(_("This address can't be used.")) from None
     passwords.ask_to_choose(made, now=now)
     return made
 

@@ -49,8 +49,12 @@ def delete(*, user: User, now: datetime) -> None:
     :raises accounts.memberships.LastOwner: while an account would be left without an owner.
     """
     # The person's lock first and the audit's last, as for every code that is redeemed.
-    User.objects.select_for_update().get(pk=user.pk)
+    person = User.objects.filter(pk=user.pk)
+    if person.select_for_update(no_key=True).first() is None:
+        return  # deleted already, by the first of two clicks
     _check_owners_remain(user)
+    # Whoever holds one of those accounts may write a row about the person meanwhile; now nobody.
+    person.select_for_update().get()
     audit.record(Event.PERSON_DELETED, actor=user, subject=user, now=now)
     user.delete()
 
@@ -76,6 +80,7 @@ def deactivate(*, user: User, actor: User | None, now: datetime) -> None:
 
     :raises accounts.memberships.LastOwner: while an account would be left without an owner.
     """
+    User.objects.locked(user.pk)  # before the accounts, and so that none is handed over meanwhile
     _check_owners_remain(user)
     User.objects.filter(pk=user.pk).update(is_active=False)
     sessions.end_everything(user)
@@ -104,6 +109,7 @@ def set_staff(
 
 
 def _check_owners_remain(user: User) -> None:
+    """Check all accounts of ``user``, whose row is locked: who becomes an owner waits for it."""
     owned = Account.objects.filter(memberships__user=user, memberships__role=Role.OWNER)
-    for account in owned.select_for_update().order_by("pk"):
+    for account in owned.select_for_update(of=("self",)).order_by("pk"):
         memberships.check_owner_remains(account, without=user)
