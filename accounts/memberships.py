@@ -32,6 +32,22 @@ def _locked(account: Account) -> Account:
     return Account.objects.locked(account.pk)
 
 
+def _hold(person_id: int) -> None:
+    """Lock the person's row: whoever becomes an owner, or no longer can, takes it first."""
+    list(User.objects.select_for_update(no_key=True).filter(pk=person_id).values_list("pk"))
+
+
+def _held(membership: Membership) -> Membership | None:
+    """Return it under the locks of its person and its account, read anew; None if it is gone.
+
+    It may be another person's by now, to whom it was moved.
+    """
+    _hold(membership.user_id)
+    _locked(membership.account)
+    rows = Membership.objects.select_related("user", "account")
+    return rows.filter(pk=membership.pk).first()
+
+
 def check_owner_remains(account: Account, *, without: User) -> None:
     """Check, under the account's lock, that another active owner is left.
 
@@ -59,6 +75,8 @@ def add(
     *, account: Account, user: User, role: str, actor: User | None, now: datetime
 ) -> Membership:
     """Make ``user`` a member from ``now``; who is one already stays as is."""
+    if role == Role.OWNER:
+        _hold(user.pk)
     membership, is_new = Membership.objects.get_or_create(
         account=account, user=user, defaults={"role": role, "joined_at": now}
     )
@@ -75,27 +93,32 @@ def add(
 
 
 @transaction.atomic
-def remove(*, membership: Membership, actor: User, now: datetime) -> None:
-    """Take a person out of an account, or let the person go.
+def remove(*, membership: Membership, actor: User, now: datetime) -> Membership | None:
+    """Take a person out of an account, or let the person go; return what ended.
+
+    None where nothing is left to end: a second click, or the membership that a person would leave
+    is another sign-in's by now.
 
     :raises LastOwner: if nobody would be left to own it.
     :raises NotAllowed: if an admin would remove an owner.
     """
-    account = _locked(membership.account)
-    membership.refresh_from_db(fields=["role"])
-    if actor.pk != membership.user_id:
-        _check_rank(actor, membership)
-    check_owner_remains(account, without=membership.user)
-    Membership.objects.filter(pk=membership.pk).delete()
     is_own = actor.pk == membership.user_id
+    found = _held(membership)
+    if found is None or (is_own and found.user_id != actor.pk):
+        return None
+    if not is_own:
+        _check_rank(actor, found)
+    check_owner_remains(found.account, without=found.user)
+    Membership.objects.filter(pk=found.pk).delete()
     audit.record(
         Event.LEFT if is_own else Event.MEMBER_REMOVED,
         actor=actor,
-        subject=membership.user,
-        account=account,
-        before={"role": membership.role},
+        subject=found.user,
+        account=found.account,
+        before={"role": found.role},
         now=now,
     )
+    return found
 
 
 @transaction.atomic
@@ -104,22 +127,24 @@ def change_role(*, membership: Membership, role: str, actor: User, now: datetime
 
     :raises LastOwner: if nobody would be left to own the account.
     :raises NotAllowed: if an admin would make or unmake an owner.
+    :raises Membership.DoesNotExist: if it has ended.
     """
-    account = _locked(membership.account)
-    membership.refresh_from_db(fields=["role"])
-    _check_rank(actor, membership, role=role)
+    found = _held(membership)
+    if found is None:
+        raise Membership.DoesNotExist
+    _check_rank(actor, found, role=role)
     if role != Role.OWNER:
-        check_owner_remains(account, without=membership.user)
-    if role == membership.role:
+        check_owner_remains(found.account, without=found.user)
+    if role == found.role:
         return
-    Membership.objects.filter(pk=membership.pk).update(role=role)
-    _tell_of_role(membership, role, actor, now=now)
+    Membership.objects.filter(pk=found.pk).update(role=role)
+    _tell_of_role(found, role, actor, now=now)
     audit.record(
         Event.ROLE_CHANGED,
         actor=actor,
-        subject=membership.user,
-        account=account,
-        before={"role": membership.role},
+        subject=found.user,
+        account=found.account,
+        before={"role": found.role},
         after={"role": role},
         now=now,
     )

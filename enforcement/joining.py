@@ -63,6 +63,7 @@ def accept(
     :raises NotJoinable: if the invitation is not open, or is somebody else's.
     :raises SetUpFirst: if the account requires what the person has not set up.
     """
+    User.objects.locked(user.pk)  # first, as at the end of a sign-in that accepts
     locked = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
     invitation = check_usable(locked, now=now)
     if canonical_email(user.email) != invitation.email:

@@ -10,29 +10,31 @@ from accounts.models import Membership, User
 
 @transaction.atomic
 def leave(*, membership: Membership, now: datetime) -> None:
-    """Let a person go; person and owners are mailed.
+    """Let a person go; person and owners are mailed, once.
 
     :raises accounts.memberships.LastOwner: if nobody would be left to own the account.
     """
-    memberships.remove(membership=membership, actor=membership.user, now=now)
-    occasion, context = _told(membership)
-    mail.owe("left_account", to=membership.user, occasion=occasion, context=context, now=now)
-    _tell_owners(membership, now=now)
+    left = memberships.remove(membership=membership, actor=membership.user, now=now)
+    if left is None:
+        return
+    occasion, context = _told(left)
+    mail.owe("left_account", to=left.user, occasion=occasion, context=context, now=now)
+    _tell_owners(left, now=now)
 
 
 @transaction.atomic
 def remove(*, membership: Membership, actor: User, now: datetime) -> None:
-    """Take a person out; the person is mailed.
+    """Take a person out; the person is mailed, once.
 
     :raises accounts.memberships.LastOwner: if nobody would be left to own the account.
     :raises accounts.memberships.NotAllowed: if ``actor`` may not.
     """
-    memberships.remove(membership=membership, actor=actor, now=now)
-    occasion, context = _told(membership)
-    context["actor_name"] = memberships.name_of(actor, membership.account)
-    mail.owe(
-        "removed_from_account", to=membership.user, occasion=occasion, context=context, now=now
-    )
+    ended = memberships.remove(membership=membership, actor=actor, now=now)
+    if ended is None:
+        return
+    occasion, context = _told(ended)
+    context["actor_name"] = memberships.name_of(actor, ended.account)
+    mail.owe("removed_from_account", to=ended.user, occasion=occasion, context=context, now=now)
 
 
 def _told(membership: Membership) -> tuple[str, dict[str, str]]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -92,6 +92,8 @@ def member_role(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         memberships.change_role(
             membership=membership, role=role, actor=acting.user, now=timezone.now()
         )
+    except Membership.DoesNotExist:
+        raise Http404 from None
     except (memberships.LastOwner, memberships.NotAllowed) as error:
         messages.error(request, str(error))
     else:

@@ -1,10 +1,11 @@
 """Leaving an account and being taken out of it: who is told, and who has to stay."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
-from accounts import memberships, wording
+from accounts import memberships, moving, wording
 from accounts.memberships import LastOwner, NotAllowed
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from enforcement import leaving
@@ -65,6 +66,46 @@ def test_who_is_removed_is_told_by_whom(
     assert Notice.objects.get().context["actor_name"] == "Olga Owner"
     row = AuditEvent.objects.get(event="member_removed")
     assert (row.actor_id, row.subject_id) == (owner.pk, ada.pk)
+
+
+def test_who_was_removed_is_removed_once(
+    northwind: Account, owner: User, ada: User, now: datetime
+) -> None:
+    for membership in [membership_of(ada)] * 2:
+        leaving.remove(membership=membership, actor=owner, now=now)
+    assert told() == {("removed_from_account", ada.email)}
+    assert AuditEvent.objects.filter(event="member_removed").count() == 1
+
+
+def test_who_has_left_leaves_once(northwind: Account, ada: User, now: datetime) -> None:
+    for membership in [membership_of(ada)] * 2:
+        leaving.leave(membership=membership, now=now)
+    assert AuditEvent.objects.filter(event="left").count() == 1
+
+
+def test_the_role_of_a_membership_that_ended_meanwhile_is_not_found(
+    northwind: Account, owner: User, ada: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, member, change_role = sign_in(owner), membership_of(ada), memberships.change_role
+
+    def change_late(**how: Any) -> None:
+        leaving.remove(membership=member, actor=owner, now=now)
+        change_role(**how)
+
+    monkeypatch.setattr(memberships, "change_role", change_late)
+    path = f"/accounts/{northwind.slug}/members/{member.pk}/role/"
+    assert client.post(path, {"role": "admin"}).status_code == 404
+    assert not AuditEvent.objects.filter(event="role_changed").exists()
+
+
+def test_a_membership_that_moved_is_no_longer_the_person_s_to_leave(
+    northwind: Account, owner: User, now: datetime
+) -> None:
+    stale = membership_of(owner)
+    moving.move(user=owner, membership_id=stale.pk, email="work@northwind.example", now=now)
+    leaving.leave(membership=stale, now=now)
+    assert membership_of(User.objects.get(email="work@northwind.example")).is_owner
+    assert not AuditEvent.objects.filter(event="left").exists()
 
 
 @pytest.mark.parametrize("is_manager", [False, True])
