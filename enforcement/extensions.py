@@ -72,10 +72,13 @@ def _exempted(provider: Provider, policy: Policy, *, until: datetime) -> QuerySe
 
 
 def move(account: Account, *, old: User, new: User) -> None:
-    """Give ``new`` what ``old`` has here: the membership has moved from one to the other."""
-    given = Extension.objects.filter(policy__account=account)
-    had = list(given.filter(user=new).values_list("policy", flat=True))
-    given.filter(user=old).exclude(policy__in=had).update(user=new)
+    """Give ``new`` what ``old`` has here: the membership has moved from one to the other.
+
+    What ``new`` was given as a member of old was forfeited by leaving.
+    """
+    given = Extension.objects.filter(policy__account=account, policy__ended_at=None)
+    given.filter(user=new).delete()
+    given.filter(user=old).update(user=new)
 
 
 def occasion_of(policy: Policy) -> str:

@@ -1,0 +1,51 @@
+"""What a membership takes along to another sign-in, and what it does not."""
+
+from datetime import datetime
+
+import pytest
+
+from accounts import memberships, moving, providers
+from accounts.models import Account, Membership, Provider, User
+from enforcement.models import Policy
+from enforcement.standing import facts_of
+from tests.factories import make_user
+from tests.journeys.clock import DAY, Clock
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+WORK = "ada.lovelace@northwind.example"
+
+
+@pytest.fixture
+def later(policy: Policy, provider: Provider, ada: User, clock: Clock) -> datetime:
+    """The later deadline of Ada, whose provider was switched off."""
+    User.objects.filter(pk=ada.pk).update(last_provider=provider)
+    clock.forward(hours=1)
+    support = make_user(is_staff=True)
+    providers.switch_off(provider=provider, actor=support, reason="asked", now=clock.now)
+    assert due_at(ada.email) == clock.now + DAY != policy.deadline
+    return clock.now + DAY
+
+
+def due_at(email: str) -> datetime | None:
+    return facts_of(User.objects.get(email=email)).due_at
+
+
+def membership_of(person: User, account: Account) -> Membership:
+    return Membership.objects.select_related("user", "account").get(user=person, account=account)
+
+
+def move(person: User, account: Account, email: str, clock: Clock) -> Membership:
+    mine = membership_of(person, account)
+    return moving.move(user=person, membership_id=mine.pk, email=email, now=clock.now)
+
+
+def test_a_later_deadline_that_was_forfeited_is_not_had_again(
+    later: datetime, policy: Policy, northwind: Account, owner: User, ada: User, clock: Clock
+) -> None:
+    ben = make_user()
+    joined_at = membership_of(ada, northwind).joined_at
+    Membership.objects.create(account=northwind, user=ben, joined_at=joined_at)
+    memberships.remove(membership=membership_of(ada, northwind), actor=owner, now=clock.now)
+    move(ben, northwind, ada.email, clock)
+    assert due_at(ada.email) == policy.deadline < later
