@@ -4,12 +4,13 @@ The membership's row moves: role and day of joining stay, and with them its dead
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts import audit, keys, mail, passwords, signals
+from accounts import audit, keys, mail, memberships, passwords, signals
 from accounts.audit import Event
 from accounts.models import Account, Membership, Notice, User
 
@@ -40,6 +41,26 @@ def move(*, user: User, membership_id: int, email: str, now: datetime) -> Member
     _hand_over(membership, to=target, actor=user, now=now)
     _tell(membership, user, target, now=now)
     return membership
+
+
+@transaction.atomic
+def move_back(*, user: User, membership_id: int, address: str, now: datetime) -> None:
+    """Bring back what was moved to ``address`` from ``user``, who says that it was somebody else.
+
+    The caller has locked the row of ``user``. The mailbox of ``address`` is not asked, nor told:
+    its mail would offer to take this back, too.
+
+    :raises NotMovable: if it is no longer there, or ``user`` is in the account by now.
+    :raises accounts.memberships.LastOwner: if ``user`` is deactivated, and nobody else owns it.
+    """
+    membership = _locked(membership_id)
+    if membership is None or membership.user.email != address:
+        raise NotMovable(_("You are no longer in this account."))
+    holder = membership.user
+    if not user.is_active:
+        memberships.check_owner_remains(membership.account, without=holder)
+    _hand_over(membership, to=user, actor=user, now=now)
+    mail.owe_many(_to_owners(membership, _context(membership, holder, user), now=now))
 
 
 def _locked(membership_id: int) -> Membership | None:
@@ -92,7 +113,17 @@ def _sign_in_of(email: str, *, like: User, now: datetime) -> User:
 
 
 def _tell(membership: Membership, old: User, new: User, *, now: datetime) -> None:
-    context = {
+    context = _context(membership, old, new)
+    occasion = _occasion(membership, now)
+    told = [
+        mail.prepared("membership_moved", to=person, occasion=occasion, context=context, now=now)
+        for person in (old, new)
+    ]
+    mail.owe_many(told + _to_owners(membership, context, now=now))
+
+
+def _context(membership: Membership, old: User, new: User) -> dict[str, Any]:
+    return {
         "account": membership.account.name,
         "slug": membership.account.slug,
         "membership": membership.pk,
@@ -100,22 +131,24 @@ def _tell(membership: Membership, old: User, new: User, *, now: datetime) -> Non
         "new_address": new.email,
         "member_name": new.get_full_name(),
     }
-    occasion = f"membership:{membership.pk}:{now.isoformat()}"
+
+
+def _occasion(membership: Membership, now: datetime) -> str:
+    return f"membership:{membership.pk}:{now.isoformat()}"
+
+
+def _to_owners(membership: Membership, context: dict[str, Any], *, now: datetime) -> list[Notice]:
+    """Prepare the mails to the account's other owners."""
     owners = Membership.objects.owners().filter(account=membership.account).select_related("user")
-    told: list[Notice] = [
-        mail.prepared("membership_moved", to=person, occasion=occasion, context=context, now=now)
-        for person in (old, new)
-    ]
-    told += [
+    return [
         mail.prepared(
             "membership_moved_owners",
             to=owner.user,
-            occasion=occasion,
+            occasion=_occasion(membership, now),
             account=membership.account,
             context=context,
             now=now,
         )
         for owner in owners
-        if owner.user_id != new.pk
+        if owner.pk != membership.pk
     ]
-    mail.owe_many(told)

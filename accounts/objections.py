@@ -3,14 +3,15 @@
 What a mail of a higher app was about, that app takes back when it hears ``objected``.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit, keys, mail, sessions, sso_linking
+from accounts import audit, keys, mail, memberships, moving, sessions, sso_linking
 from accounts.audit import Event
 from accounts.letters import is_not_me
-from accounts.models import Membership, Notice, User, random_value
+from accounts.models import Notice, User, random_value
 from accounts.signals import objected
 
 MOST_DIGITS = 18  # of a 64-bit key
@@ -59,7 +60,7 @@ def act(notice: Notice, *, now: datetime) -> None:
     if restored and not User.objects.filter(email=restored).exclude(pk=user.pk).exists():
         user.email, user.mailbox_nonce = restored, random_value()
         _void_later(notice, now=now)
-    _take_back(notice, user)
+    _take_back(notice, user, now=now)
     if notice.kind == "identity_linked":
         sso_linking.unlink(notice.context["provider"], user, now=now)
     # Whoever knows the password may be the reason for the objection.
@@ -70,14 +71,18 @@ def act(notice: Notice, *, now: datetime) -> None:
     audit.record(Event.NOT_ME, subject=user, before=before, after={"mail": notice.kind}, now=now)
 
 
-def _take_back(notice: Notice, user: User) -> None:
-    """Bring a moved membership back to ``user``, who had it; the new mailbox moves nothing."""
+def _take_back(notice: Notice, user: User, *, now: datetime) -> None:
+    """Bring a moved membership back to ``user``, who had it; the new mailbox moves nothing.
+
+    Somebody deactivated gets none that would leave the account without an active owner.
+    """
     told = notice.context
     if notice.kind != "membership_moved" or notice.recipient != told["old_address"]:
         return
-    moved = Membership.objects.filter(pk=told["membership"], user__email=told["new_address"])
-    if not Membership.objects.filter(user=user, account__in=moved.values("account")).exists():
-        moved.update(user=user)
+    with suppress(moving.NotMovable, memberships.LastOwner):
+        moving.move_back(
+            user=user, membership_id=told["membership"], address=told["new_address"], now=now
+        )
 
 
 def _void_later(notice: Notice, *, now: datetime) -> None:

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from accounts import memberships, moving, providers
-from accounts.models import Account, Membership, Provider, User
+from accounts import memberships, moving, objections, providers
+from accounts.models import Account, Membership, Notice, Provider, User
 from enforcement.models import Policy
 from enforcement.standing import facts_of
 from tests.factories import make_user
@@ -49,3 +49,13 @@ def test_a_later_deadline_that_was_forfeited_is_not_had_again(
     memberships.remove(membership=membership_of(ada, northwind), actor=owner, now=clock.now)
     move(ben, northwind, ada.email, clock)
     assert due_at(ada.email) == policy.deadline < later
+
+
+def test_a_later_deadline_moves_back_with_the_membership(
+    later: datetime, northwind: Account, ada: User, clock: Clock
+) -> None:
+    move(ada, northwind, WORK, clock)
+    assert (due_at(ada.email), due_at(WORK)) == (None, later)
+    moved = Notice.objects.get(kind="membership_moved", recipient=ada.email)
+    objections.act(moved, now=clock.now)
+    assert (due_at(ada.email), due_at(WORK)) == (later, None)

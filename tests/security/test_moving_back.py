@@ -2,8 +2,9 @@
 
 import pytest
 
-from accounts import moving, objections
-from accounts.models import Account, Membership, Notice, Role, User
+from accounts import keys, moving, objections, people
+from accounts.audit import Event
+from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 
@@ -40,3 +41,33 @@ def test_who_was_made_a_member_meanwhile_stays_one(account: Account, clock: Cloc
     Membership.objects.create(account=account, user=User.objects.get(email=VICTIM))
     objections.act(Notice.objects.get(kind="membership_moved", recipient=VICTIM), now=clock.now)
     assert Membership.objects.filter(account=account).count() == 2
+
+
+def test_it_stands_in_the_account_s_audit_and_its_owners_are_told(
+    account: Account, clock: Clock
+) -> None:
+    second = make_user("second@northwind.example")
+    Membership.objects.create(account=account, user=second, role=Role.OWNER)
+    clock.forward(minutes=1)
+    objections.act(Notice.objects.get(kind="membership_moved", recipient=VICTIM), now=clock.now)
+    victim, thief = User.objects.get(email=VICTIM), User.objects.get(email=THIEF)
+    rows = AuditEvent.objects.filter(event=Event.MEMBERSHIP_MOVED, account_id=account.pk)
+    row = rows.latest("pk")
+    assert (row.actor_id, row.subject_id) == (victim.pk, victim.pk)
+    assert row.before == {"person": keys.pseudonym(thief.email)}
+    told = Notice.objects.get(kind="membership_moved_owners", recipient=second.email)
+    assert (told.context["old_address"], told.context["new_address"]) == (THIEF, VICTIM)
+    assert Notice.objects.filter(kind="membership_moved").count() == 2  # of the theft alone
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_who_was_deactivated_has_it_back_only_beside_an_active_owner(
+    account: Account, clock: Clock, is_alone: bool
+) -> None:
+    if not is_alone:
+        Membership.objects.create(account=account, user=make_user(), role=Role.OWNER)
+    victim = User.objects.get(email=VICTIM)
+    people.deactivate(user=victim, actor=None, now=clock.now)
+    objections.act(Notice.objects.get(kind="membership_moved", recipient=VICTIM), now=clock.now)
+    assert Membership.objects.filter(account=account, user=victim).exists() is not is_alone
+    assert Membership.objects.owners().filter(account=account).exists()
