@@ -64,6 +64,7 @@ def accept(
     :raises SetUpFirst: if the account requires what the person has not set up.
     """
     User.objects.locked(user.pk)  # first, as at the end of a sign-in that accepts
+    _wait_for_switch(invitation.account_id)
     locked = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
     invitation = check_usable(locked, now=now)
     if canonical_email(user.email) != invitation.email:
@@ -81,6 +82,16 @@ def accept(
     Invitation.objects.filter(pk=invitation.pk).update(accepted_at=now)
     _tell_inviter(invitation, user, now=now)
     return membership
+
+
+def _wait_for_switch(account_id: int) -> None:
+    """Let a switch of the requirement that is under way end, and hold up the next.
+
+    A membership's own row would wait for it no sooner than at the commit, unseen. Taken before
+    the invitation's row, as by whoever invites.
+    """
+    accounts = Account.objects.select_for_update(no_key=True).filter(pk=account_id)
+    accounts.values_list("pk").first()
 
 
 def _tell_inviter(invitation: Invitation, user: User, *, now: datetime) -> None:
@@ -107,6 +118,7 @@ def add_by_hand(
     *, user: User, account: Account, role: str, actor: User | None, now: datetime
 ) -> Membership:
     """Make ``user`` a member without an invitation; who has to set up is mailed so."""
+    _wait_for_switch(account.pk)
     membership = memberships.add(account=account, user=user, role=role, actor=actor, now=now)
     policy = policies.current(account)
     if policy is None or membership.joined_at <= policy.starts_at:

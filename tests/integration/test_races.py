@@ -1,14 +1,18 @@
 """Many at once, on PostgreSQL: each change happens once, and whoever comes second is told."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from itertools import cycle
 from threading import Barrier
+from threading import Event as Flag
+from time import sleep
 from typing import Any
 
 import pytest
 from django.core import mail as outbox
+from django.db import connection, transaction
 from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
@@ -18,7 +22,7 @@ from pytest_django import Settings
 from accounts import audit, delivery, invitations
 from accounts.audit import Event
 from accounts.memberships import LastOwner
-from accounts.models import AuditEvent, Membership, Notice, Role, User
+from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from enforcement import approvals, joining, leaving, notices, passes, policies, support, tasks
 from enforcement.models import Pass, Policy
 from tests.factories import make_account, make_user
@@ -29,6 +33,10 @@ from twofactor.models import BackupCodeSet, TOTPDevice
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 MANY = 20
+WAITING = (
+    "select count(*) from pg_stat_activity"
+    " where wait_event_type = 'Lock' and datname = current_database()"
+)
 
 
 def count_of(event: Event) -> int:
@@ -177,6 +185,54 @@ def test_an_invitation_accepted_many_times_at_once_makes_one_member() -> None:
     assert raised(results) == [joining.NotJoinable] * (MANY - 1)
     assert Membership.objects.get(account=account, user=invited).role == Role.ADMIN
     assert count_of(Event.JOINED) == 1
+
+
+def switch_slowly(account: Account, owner: User, *, switching: Flag) -> Policy:
+    """Hold the account from the switch on until somebody waits for it, and commit then."""
+    with transaction.atomic():
+        policy = policies.switch_on(account=account, actor=owner, now=timezone.now())
+        switching.set()
+        wait_for_one_who_waits()
+    return policy
+
+
+def wait_for_one_who_waits() -> None:
+    with connection.cursor() as cursor:
+        for _ in range(PATIENCE * 20):
+            cursor.execute(WAITING)
+            if cursor.fetchone() != (0,):
+                return
+            sleep(0.05)
+    raise AssertionError("Nobody waited for the switch.")
+
+
+def while_switching(account: Account, owner: User, join: Callable[..., object]) -> list[Any]:
+    switching = Flag()
+
+    def joins() -> object:
+        switching.wait(PATIENCE)
+        return join(now=timezone.now())
+
+    return at_once([partial(switch_slowly, account, owner, switching=switching), joins])
+
+
+def test_who_accepts_while_the_owner_switches_on_sets_up_first() -> None:
+    owner, invited = make_user(), make_user()
+    account = make_account(owner=owner)
+    invitation = invitations.invite(
+        account=account, email=invited.email, role=Role.MEMBER, actor=owner, now=timezone.now()
+    )
+    accept = partial(joining.accept, invitation=invitation, user=invited)
+    assert raised(while_switching(account, owner, accept)) == [joining.SetUpFirst]
+    assert not Membership.objects.filter(user=invited).exists()
+
+
+def test_who_is_added_while_the_owner_switches_on_is_mailed_that_it_is_due() -> None:
+    owner, added = make_user(), make_user()
+    account = make_account(owner=owner)
+    add = partial(joining.add_by_hand, user=added, account=account, role=Role.MEMBER, actor=None)
+    assert not raised(while_switching(account, owner, add))
+    assert Notice.objects.filter(kind="due_at_once", user=added).count() == 1
 
 
 def test_of_two_owners_who_leave_at_once_one_stays() -> None:
