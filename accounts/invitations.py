@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, keys, letters, mail
 from accounts.audit import Event
 from accounts.emails import canonical_email
-from accounts.models import INVITATION_LIFE, Account, Invitation, Membership, Role, User
+from accounts.models import INVITATION_LIFE, Account, Invitation, Membership, User
 
 DAY = timedelta(hours=24)
 A_DAY, A_DAY_PER_MEMBER = 100, 5
@@ -145,17 +145,9 @@ def link_of(pk: int) -> str:
 
 
 def is_open(pk: int, *, now: datetime) -> bool:
-    return Invitation.objects.open().filter(pk=pk, expires_at__gt=now).exists()
+    return Invitation.objects.usable(now=now).filter(pk=pk).exists()
 
 
 def is_vouched_for(invitation: Invitation) -> bool:
-    """Whether the inviter may still invite so: whoever was removed or demoted vouches no more.
-
-    Nobody but an owner makes an owner, when the invitation is accepted as when it is written.
-    """
-    inviter = invitation.invited_by
-    if inviter is None or not inviter.is_active:
-        return False
-    members = Membership.objects.filter(account=invitation.account, user=inviter)
-    is_for_owner = invitation.role == Role.OWNER
-    return (members.owners() if is_for_owner else members.managers()).exists()
+    """Whether the inviter may still invite so; an invitation stands and falls with its sender."""
+    return Invitation.objects.vouched().filter(pk=invitation.pk).exists()

@@ -5,13 +5,13 @@ sign-on in ``accounts.identities``; both are imported here, where Django looks f
 """
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
@@ -285,6 +285,20 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self) -> Self:
         """Neither accepted nor revoked; it may have expired."""
         return self.filter(accepted_at=None, revoked_at=None)
+
+    def vouched(self) -> Self:
+        """Sent by one who may still invite so: removed or demoted, they vouch for nobody.
+
+        Nobody but an owner makes an owner, when the invitation is accepted as when it is written.
+        """
+        inviter = Membership.objects.filter(user=OuterRef("invited_by"))
+        inviter = inviter.filter(account=OuterRef("account"))
+        by_manager = ~Q(role=Role.OWNER) & Exists(inviter.managers())
+        return self.filter(by_manager | Q(Exists(inviter.owners())))
+
+    def usable(self, *, now: datetime) -> Self:
+        """Those that can be accepted now."""
+        return self.open().filter(expires_at__gt=now).vouched()
 
 
 class Invitation(models.Model):

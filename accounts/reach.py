@@ -49,8 +49,4 @@ def _required() -> Subquery:
 
 def open_invitations(account: Account) -> QuerySet[Invitation]:
     """Return what managers see: invitations that can still be accepted."""
-    return (
-        Invitation.objects.open()
-        .filter(account=account, expires_at__gt=timezone.now())
-        .order_by("email")
-    )
+    return Invitation.objects.usable(now=timezone.now()).filter(account=account).order_by("email")

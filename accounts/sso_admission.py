@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-from accounts import invitations
 from accounts.claims import Claims, Refused
 from accounts.emails import LONGEST_EMAIL, canonical_email, domain_of
 from accounts.models import Identity, Invitation, Membership, Provider, User
@@ -149,9 +148,8 @@ def _is_member(provider: Provider, user: User) -> bool:
 
 def open_invitation(provider: Provider, email: str, *, now: datetime) -> Invitation | None:
     """Return the invitation of ``email`` to the provider's account that can be accepted now."""
-    waiting = Invitation.objects.open().filter(account=provider.account_id, expires_at__gt=now)
-    found = waiting.filter(email=email).select_related("account", "invited_by").first()
-    return found if found is not None and invitations.is_vouched_for(found) else None
+    waiting = Invitation.objects.usable(now=now).filter(account=provider.account_id, email=email)
+    return waiting.select_related("account", "invited_by").first()
 
 
 def _not_invited(provider: Provider, code: str) -> Refused:

@@ -73,8 +73,8 @@ def held_by(request: HttpRequest) -> list[Hold]:
     holds = [_hold(policy.account, person) for policy in binding_accounts(person, sso=pending.sso)]
     if pending.invitation is None:
         return holds
-    joining = Invitation.objects.open().filter(pk=pending.invitation, email=person.email)
-    joining = joining.select_related("account")
+    joining = Invitation.objects.usable(now=timezone.now()).select_related("account")
+    joining = joining.filter(pk=pending.invitation, email=person.email)
     return holds + [Hold(invitation.account.name) for invitation in joining]
 
 

@@ -140,7 +140,7 @@ def invitation_continue(request: HttpRequest) -> HttpResponse:
     if not isinstance(person, User):
         return redirect("home")
     asked = request.GET.get("invitation") or request.session.get("invitation") or 0
-    waiting = Invitation.objects.open().filter(email=person.email, expires_at__gt=now)
+    waiting = Invitation.objects.usable(now=now).filter(email=person.email)
     number = int(asked) if str(asked).isdecimal() and len(str(asked)) <= MOST_DIGITS else 0
     found = waiting.filter(pk=number).select_related("account", "invited_by").first()
     if found is None:

@@ -295,17 +295,16 @@ def names_of_binding_accounts(person: User, *, sso: Sequence[int] = ()) -> list[
 def joining_due_at(
     invitation_id: int | None, *, person: User, now: datetime, sso: Sequence[int] = ()
 ) -> datetime | None:
-    """Return since when an open invitation into a requiring account binds; None if it does not.
+    """Return since when a usable invitation into a requiring account binds; None if it does not.
 
     It binds whom it invites: in a browser that several people use, its link may have been
     opened by another than who signs in. Who comes through the account's SSO joins at once.
     """
     if invitation_id is None:
         return None
-    binding = Invitation.objects.open().filter(
+    binding = Invitation.objects.usable(now=now).filter(
         pk=invitation_id,
         email=person.email,
-        expires_at__gt=now,
         account__policies__in=Policy.objects.filter(ended_at=None),
     )
     if sso:

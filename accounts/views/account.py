@@ -21,7 +21,7 @@ from accounts.words import filled
 def home(request: HttpRequest) -> HttpResponse:
     """My accounts, and the invitations that wait for me."""
     person = person_of(request)
-    waiting = Invitation.objects.open().filter(email=person.email, expires_at__gt=timezone.now())
+    waiting = Invitation.objects.usable(now=timezone.now()).filter(email=person.email)
     context = {
         "memberships": person.memberships.select_related("account").order_by("account__name"),
         "invitations": waiting.select_related("account", "invited_by"),

@@ -1,15 +1,19 @@
 """Accepting an invitation, being added by hand: set-up comes first, the membership last."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
-from accounts import invitations, memberships, people
+from accounts import delivery, invitations, memberships, people
 from accounts.models import Account, AuditEvent, Invitation, Membership, Notice, Role, User
+from accounts.reach import open_invitations
 from enforcement import joining, passes, policies
 from enforcement.joining import NotJoinable, SetUpFirst
-from tests.enforcement.kit import DAY, MS
+from enforcement.standing import joining_due_at
+from tests.enforcement.kit import DAY, MS, sign_in
 from tests.factories import make_user
+from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -129,24 +133,52 @@ def test_a_revoked_invitation_opens_nothing(
         joining.accept(invitation=invitation, user=guest, now=now)
 
 
-@pytest.mark.parametrize("what", ["removed", "demoted", "deactivated", "deleted"])
-def test_nobody_joins_whose_inviter_may_invite_no_more(
-    what: str, northwind: Account, owner: User, ada: User, guest: User, now: datetime
-) -> None:
+@pytest.fixture(params=["removed", "demoted", "deactivated", "deleted"])
+def unvouched(
+    request: Any, northwind: Account, owner: User, ada: User, guest: User, clock: Clock
+) -> Invitation:
+    """An invitation of the guest whose inviter, an admin then, may invite no more."""
+    now = clock.now
     membership = Membership.objects.get(account=northwind, user=ada)
     memberships.change_role(membership=membership, role=Role.ADMIN, actor=owner, now=now)
     membership.refresh_from_db()
     invitation = invite(northwind, guest, ada, now)
-    if what == "removed":
+    if request.param == "removed":
         memberships.remove(membership=membership, actor=owner, now=now)
-    elif what == "demoted":
+    elif request.param == "demoted":
         memberships.change_role(membership=membership, role=Role.MEMBER, actor=owner, now=now)
-    elif what == "deactivated":
+    elif request.param == "deactivated":
         people.deactivate(user=ada, actor=None, now=now)
     else:
         people.delete(user=ada, now=now)
+    return invitation
+
+
+def test_nobody_joins_whose_inviter_may_invite_no_more(
+    unvouched: Invitation, guest: User, clock: Clock
+) -> None:
     with pytest.raises(NotJoinable, match="no longer invite"):
-        joining.accept(invitation=invitation, user=guest, now=now)
+        joining.accept(invitation=unvouched, user=guest, now=clock.now)
+
+
+def test_an_invitation_that_nobody_vouches_for_binds_nobody_and_is_not_mailed(
+    unvouched: Invitation, northwind: Account, guest: User, clock: Clock
+) -> None:
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    assert joining_due_at(unvouched.pk, person=guest, now=clock.now) is None
+    delivery.send_due(now=clock.now)
+    assert Notice.objects.get(kind="invitation").state == Notice.State.DROPPED
+
+
+def test_an_invitation_that_nobody_vouches_for_is_offered_nowhere(
+    unvouched: Invitation, northwind: Account, owner: User, guest: User
+) -> None:
+    assert not open_invitations(northwind)
+    assert guest.email not in sign_in(owner).get("/accounts/northwind/").content.decode()
+    client = sign_in(guest)
+    assert "Northwind" not in client.get("/").content.decode()
+    answer = client.get(f"/invitations/continue/?invitation={unvouched.pk}")
+    assert answer["Location"] == "/"
 
 
 def test_nobody_becomes_owner_by_the_word_of_one_who_is_owner_no_more(

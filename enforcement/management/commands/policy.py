@@ -62,7 +62,7 @@ def _state(account: Account) -> dict[str, Any]:
 
 def _preview(account: Account) -> dict[str, Any]:
     now = timezone.now()
-    waiting = Invitation.objects.open().filter(account=account, expires_at__gt=now)
+    waiting = Invitation.objects.usable(now=now).filter(account=account)
     return {
         "account": account.slug,
         "deadline": (now + settings.TWO_FACTOR_GRACE).isoformat(),
