@@ -1,4 +1,4 @@
-"""What the app below tells this one, and what it asks: signals and one registered question."""
+"""What the app below tells this one, and what it asks: signals and two registered questions."""
 
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,9 @@ from accounts.models import Invitation, Membership, Notice, Provider, User
 from accounts.signals import membership_moved, objected, provider_ended
 from accounts.signin import Pending
 from accounts.words import filled
-from enforcement import extensions, joining, objections, passes
-from enforcement.standing import standing_for
-from twofactor import enrolment
+from enforcement import extensions, joining, objections, passes, visitor
+from enforcement.standing import joining_due_at, standing_for
+from twofactor import enrolment, setup_note
 from twofactor.signals import device_confirmed, signed_in
 
 
@@ -88,4 +88,14 @@ def is_required(user: User, now: datetime) -> bool:
     return bool(standing_for(user).deadlines)
 
 
+def is_joining(request: HttpRequest, user: User, now: datetime) -> bool:
+    """Whether the acceptance that led this browser to set-up still leads there."""
+    number = request.session.get("joining")
+    if number is None:
+        return False
+    sso = visitor.of(request).sso
+    return joining_due_at(number, person=user, now=now, sso=sso) is not None
+
+
 enrolment.register_requirement(is_required)
+setup_note.register_joining(is_joining)

@@ -6,6 +6,7 @@ that the secret already scanned stays good. No secret, number or code is in it.
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,17 @@ from accounts.signin import Pending
 from twofactor.devices import SETUP_LIFE
 
 KEY = "setup"
+
+# Whether this browser's person is joining by way of set-up, as the app above knows it.
+_joinings: list[Callable[[HttpRequest, User, datetime], bool]] = []
+
+
+def register_joining(is_joining: Callable[[HttpRequest, User, datetime], bool]) -> None:
+    _joinings.append(is_joining)
+
+
+def is_joining(request: HttpRequest, user: User, *, now: datetime) -> bool:
+    return any(asked(request, user, now) for asked in _joinings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

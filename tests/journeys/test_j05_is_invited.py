@@ -310,6 +310,23 @@ def test_revoked_during_set_up_it_makes_no_member(owner: Browser) -> None:
     assert nora.open("/").status == 200  # nothing binds her any more
 
 
+def test_revoked_it_keeps_no_set_up_open_to_whom_nothing_requires_it(
+    owner: Browser,
+) -> None:
+    guest = make_user("guest@personal.example")
+    browser = Browser(guest)
+    browser.sign_in()
+    link = invite(owner, guest.email)
+    browser.open(link)
+    browser.submit(link)
+    assert browser.open(SETUP).status == 200
+    invitation = Invitation.objects.get(email=guest.email)
+    owner.open(ACCOUNT)
+    owner.submit(f"{ACCOUNT}invitations/{invitation.pk}/revoke/")
+    assert browser.open(SETUP).status == 403
+    assert browser.open(SETUP_APP).status == 403
+
+
 def test_an_unknown_link_is_not_found(owner: Browser) -> None:
     page = Browser(NEW).open(f"{INVITATION}{'A' * 43}/")
     assert page.status == 404

@@ -27,7 +27,7 @@ from twofactor.views import answers, setup, texting
 
 def _kept_out(request: HttpRequest, user: User, *, now: datetime) -> HttpResponse | None:
     """Send away who may not set up, or has the mailbox still to prove."""
-    if not setup.is_invited_to(request, user):
+    if not setup.is_invited_to(request, user, now=now):
         return setup.not_invited(request)
     if setup.needs_mailbox(request, user, now=now):
         return HttpResponseRedirect(reverse("setup"))

@@ -34,7 +34,7 @@ def security(request: HttpRequest) -> HttpResponse:
     context = {
         "is_enrolled": is_enrolled,
         "is_set_aside": user.pass_until is not None and devices.has_device(user),
-        "may_set_up": setup.is_invited_to(request, user),
+        "may_set_up": setup.is_invited_to(request, user, now=now),
         "sessions": _sessions(request, user, now=now),
         **(_devices(user, now=now) if is_enrolled else {}),
     }

@@ -69,7 +69,7 @@ def needs_mailbox(request: HttpRequest, user: User, *, now: datetime) -> bool:
     return not signin.link_proves(request, user, now=now)
 
 
-def is_invited_to(request: HttpRequest, user: User) -> bool:
+def is_invited_to(request: HttpRequest, user: User, *, now: datetime) -> bool:
     """Whether set-up is open to ``user``: asked for, under way, or free for all.
 
     Without self-service nobody sets up whom no account requires; an owner who could switch the
@@ -79,7 +79,7 @@ def is_invited_to(request: HttpRequest, user: User) -> bool:
     asked = obligation is not None and (obligation.must_act or obligation.is_on_pass)
     if not request.user.is_authenticated or asked or settings.TWO_FACTOR_SELF_SERVICE:
         return True
-    if devices.can_verify(user) or "joining" in request.session:
+    if devices.can_verify(user) or setup_note.is_joining(request, user, now=now):
         return True
     owned = Membership.objects.owners().filter(user=user).select_related("account")
     return any(membership.account.can_require_two_factor for membership in owned)
@@ -96,7 +96,7 @@ def setup(request: HttpRequest) -> HttpResponse:
     """Choose a method."""
     now = timezone.now()
     user = answers.person_of(request)
-    if not is_invited_to(request, user):
+    if not is_invited_to(request, user, now=now):
         return not_invited(request)
     if request.GET.get("next"):
         next_url = signin.safe_next(request, request.GET["next"])
