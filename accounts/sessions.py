@@ -9,14 +9,14 @@ from importlib import import_module
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models import F, Q, QuerySet, Value
-from django.db.models.functions import Concat, Substr
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Concat
 
 from accounts import keys
 from accounts.models import EndReason, Provider, Session, User, random_value
 
 MARK = "~"  # stands in no random value
-STAMP_LENGTH = 32
+MOST_MARKS = 10  # beside a random value, a stamp has room for no more
 
 
 def renew_stamp(users: QuerySet[User], *, reason: EndReason) -> int:
@@ -31,9 +31,12 @@ def sign_out_overdue(users: QuerySet[User]) -> int:
     """Renew the stamps of ``users`` at a deadline, so that the new ones name the old ones.
 
     Whoever stands in set-up at that moment goes on: ``was_only_signed_out`` knows the stamp that
-    was read before.
+    was read before. Of whom so many deadlines met that no room is left, the stamp begins anew.
     """
-    marked = Substr(Concat(Value(MARK), F("stamp")), 1, STAMP_LENGTH)
+    marked = Case(
+        When(stamp__startswith=MARK * MOST_MARKS, then=Value(random_value())),
+        default=Concat(Value(MARK), F("stamp")),
+    )
     return users.update(stamp=marked, ended_reason=EndReason.DEADLINE)
 
 

@@ -30,6 +30,22 @@ def stamps() -> dict[int, str]:
     return dict(User.objects.values_list("pk", "stamp"))
 
 
+def test_every_sign_out_at_a_deadline_ends_sessions_however_many_came_before(clock: Clock) -> None:
+    person, seen = make_user(), set()
+    people = User.objects.filter(pk=person.pk)
+    for _ in range(40):
+        client = sign_in(User.objects.get(pk=person.pk))
+        read = User.objects.get(pk=person.pk).stamp
+        seen.add(read)
+        assert sessions.sign_out_overdue(people) == 1
+        assert not is_in(client)
+        now_is = User.objects.get(pk=person.pk).stamp
+        # The way on in set-up ends where the stamp had to begin anew, and nowhere else.
+        is_full = read.startswith(sessions.MARK * sessions.MOST_MARKS)
+        assert sessions.was_only_signed_out(read, now_is=now_is) is not is_full
+    assert len(seen) == 40
+
+
 def test_renewing_stamps_meets_exactly_the_people_asked_for(now: datetime) -> None:
     met, left = [make_user() for _ in range(3)], make_user()
     before = stamps()
