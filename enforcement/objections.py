@@ -1,4 +1,4 @@
-"""What an objection means for the requirement: a pass is revoked, and owners are told."""
+"""What an objection means for the requirement: a pass ends, none is approved, owners are told."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -8,7 +8,11 @@ from enforcement import pass_mails, passes
 
 
 def follow(notice: Notice, user: User, *, now: datetime) -> None:
-    """Take back what ``notice`` tells of a pass, and tell the owners of binding accounts."""
+    """Take back what ``notice`` tells of a pass, and tell the owners of binding accounts.
+
+    Whatever was objected to, support may have been asked for help by the same stranger.
+    """
+    passes.lapse_approvals(user, now=now)
     if notice.kind == "pass_asked":
         passes.close_asked(user, now=now)
     if notice.kind in {"pass_asked", "pass_granted"}:

@@ -206,6 +206,11 @@ def end_by_set_up(*, user: User, now: datetime) -> None:
 def close_asked(user: User, *, now: datetime) -> None:
     """Nothing that was asked for ``user`` waits any more, by the person or within support."""
     PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+    lapse_approvals(user, now=now)
+
+
+def lapse_approvals(user: User, *, now: datetime) -> None:
+    """What waits for a second of support can't be approved any more."""
     waiting = Approval.objects.filter(user=user, closed_at=None)
     waiting.update(closed_at=now, closed_as=Decision.LAPSED)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import objections
+from accounts import objections, passwords
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from enforcement import approvals, four_eyes, passes, support
 from enforcement.models import Approval, Decision, Help, Pass
@@ -295,3 +295,13 @@ def test_an_objection_leaves_nothing_to_approve(
     asked = ask(owner, sam.user, clock)
     objections.act(Notice.objects.get(kind="pass_asked"), now=clock.now)
     assert "Nothing waits" in refusal(support_browser(), owner, asked)
+
+
+def test_it_wasn_t_me_leaves_nothing_to_approve_whatever_it_is_about(
+    owner: User, dora: Enrolled, sam: Enrolled, clock: Clock, two: None
+) -> None:
+    passwords.change_password(user=owner, password="a word of a stranger", now=clock.now)
+    asked = ask(User.objects.get(pk=owner.pk), sam.user, clock)
+    objections.act(Notice.objects.get(kind="password_changed"), now=clock.now)
+    asked.refresh_from_db()
+    assert (asked.closed_at, asked.closed_as) == (clock.now, Decision.LAPSED)
