@@ -56,6 +56,13 @@ def test_create_account_without_a_password_makes_a_sign_in_without_one(clock: Cl
     assert Account.objects.get().plan == Plan.FREE
 
 
+def test_create_account_takes_no_deactivated_owner(clock: Clock) -> None:
+    gone = make_user(is_active=False)
+    line = refused("create_account", "Northwind", "--owner", gone.email)
+    assert line == f"{gone.email} is deactivated, and an account always has an active owner."
+    assert not Account.objects.exists()
+
+
 def test_create_account_finds_a_free_slug(clock: Clock) -> None:
     slugs = [run("create_account", "Northwind", "--owner", "o@n.example") for _ in range(3)]
     assert slugs == ["northwind", "northwind-2", "northwind-3"]

@@ -40,11 +40,13 @@ class Command(OneLineCommand):
 @transaction.atomic
 def _create(name: str, email: str, plan: str, password: str | None) -> str:
     now = timezone.now()
-    owner = User.objects.filter(email=email).first()
+    owner = User.objects.select_for_update(no_key=True).filter(email=email).first()
     if owner is None:
         owner = people.create(email=email, password=password, actor=None, now=now)
     elif password is not None:
         raise CommandError(f"{email} has a sign-in already; its password stays as it is.")
+    if not owner.is_active:
+        raise CommandError(f"{email} is deactivated, and an account always has an active owner.")
     account = Account.objects.create(name=name, slug=free_slug(name), plan=plan, created_at=now)
     audit.record(Event.ACCOUNT_CREATED, account=account, after={"plan": plan}, now=now)
     joining.add_by_hand(user=owner, account=account, role=Role.OWNER, actor=None, now=now)
