@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts import audit, keys, mail, memberships, passwords, signals
+from accounts import audit, keys, mail, memberships, passwords, signals, sso_linking
 from accounts.audit import Event
-from accounts.models import Account, Membership, Notice, User
+from accounts.models import Account, Membership, Notice, Provider, User
 
 
 class NotMovable(Exception):
@@ -78,6 +78,7 @@ def _hand_over(membership: Membership, *, to: User, actor: User, now: datetime) 
             membership.save(update_fields=["user"])
     except IntegrityError:
         raise NotMovable(_("That address is in this account already.")) from None
+    _forget_at_providers(membership.account, old, actor=actor, now=now)
     signals.membership_moved.send(Membership, membership=membership, old=old, new=to)
     audit.record(
         Event.MEMBERSHIP_MOVED,
@@ -88,6 +89,13 @@ def _hand_over(membership: Membership, *, to: User, actor: User, now: datetime) 
         after={"person": keys.pseudonym(to.email), "role": membership.role},
         now=now,
     )
+
+
+def _forget_at_providers(account: Account, old: User, *, actor: User, now: datetime) -> None:
+    """Let the account's providers know ``old`` no more: the other sign-in has yet to link."""
+    known = Provider.objects.filter(account=account, identities__user=old)
+    for provider_id in known.values_list("pk", flat=True):
+        sso_linking.unlink(provider_id, old, actor=actor, now=now)
 
 
 def _sign_in_of(email: str, *, like: User, now: datetime) -> User:

@@ -62,7 +62,7 @@ def act(notice: Notice, *, now: datetime) -> None:
         _void_later(notice, now=now)
     _take_back(notice, user, now=now)
     if notice.kind == "identity_linked":
-        sso_linking.unlink(notice.context["provider"], user, now=now)
+        sso_linking.unlink(notice.context["provider"], user, actor=user, now=now)
     # Whoever knows the password may be the reason for the objection.
     user.set_unusable_password()
     user.save(update_fields=["email", "mailbox_nonce", "password"])

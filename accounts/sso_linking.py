@@ -190,15 +190,15 @@ def write(provider: Provider, user: User, subject: str, *, now: datetime) -> Non
 
 
 @transaction.atomic
-def unlink(provider_id: int, user: User, *, now: datetime) -> None:
-    """Forget who ``user`` is to a provider: the person says that it was somebody else."""
+def unlink(provider_id: int, user: User, *, actor: User, now: datetime) -> None:
+    """Forget who ``user`` is to a provider: it was somebody else, or the membership has moved."""
     found = Identity.objects.filter(provider_id=provider_id, user=user).select_related("provider")
     for identity in found:
         before = {"provider": identity.provider.slug}
         identity.delete()
         audit.record(
             Event.SSO_UNLINKED,
-            actor=user,
+            actor=actor,
             subject=user,
             account=identity.provider.account,
             before=before,

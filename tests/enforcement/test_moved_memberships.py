@@ -4,11 +4,14 @@ from datetime import datetime
 
 import pytest
 
-from accounts import memberships, moving, objections, providers
-from accounts.models import Account, Membership, Notice, Provider, User
+from accounts import memberships, moving, objections, providers, sso_admission
+from accounts.audit import Event
+from accounts.claims import Claims
+from accounts.models import Account, AuditEvent, Identity, Membership, Notice, Provider, User
+from accounts.sso_admission import Entry
 from enforcement.models import Policy
 from enforcement.standing import facts_of
-from tests.factories import make_user
+from tests.factories import make_identity, make_provider, make_user
 from tests.journeys.clock import DAY, Clock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -59,3 +62,38 @@ def test_a_later_deadline_moves_back_with_the_membership(
     moved = Notice.objects.get(kind="membership_moved", recipient=ada.email)
     objections.act(moved, now=clock.now)
     assert (due_at(ada.email), due_at(WORK)) == (later, None)
+
+
+def entry_of(provider: Provider, subject: str, email: str, clock: Clock) -> tuple[Entry, str]:
+    """Return how the provider's person comes in, and as whom."""
+    claims = Claims(subject=subject, email=email, email_verified=True)
+    found = sso_admission.admission(provider, claims, now=clock.now)
+    assert found.user is not None
+    return found.entry, found.user.email
+
+
+def test_the_other_sign_in_links_what_the_provider_knew_the_mover_by(
+    provider: Provider, northwind: Account, ada: User, clock: Clock
+) -> None:
+    Account.objects.filter(pk=northwind.pk).update(email_domains=["northwind.example"])
+    provider.refresh_from_db()
+    subject = Identity.objects.get(user=ada).subject
+    assert entry_of(provider, subject, ada.email, clock) == (Entry.KNOWN, ada.email)
+    move(ada, northwind, WORK, clock)
+    assert entry_of(provider, subject, WORK, clock) == (Entry.LINK, WORK)
+    row = AuditEvent.objects.get(event=Event.SSO_UNLINKED)
+    assert (row.actor_id, row.subject_id, row.account_id) == (ada.pk, ada.pk, northwind.pk)
+
+
+def test_moved_back_it_is_the_other_sign_in_that_the_provider_forgets(
+    provider: Provider, northwind: Account, ada: User, other: Account, clock: Clock
+) -> None:
+    elsewhere = make_identity(make_provider(other, now=clock.now), ada, now=clock.now)
+    move(ada, northwind, WORK, clock)
+    thief = User.objects.get(email=WORK)
+    make_identity(provider, thief, now=clock.now)
+    moved = Notice.objects.get(kind="membership_moved", recipient=ada.email)
+    objections.act(moved, now=clock.now)
+    assert Identity.objects.get() == elsewhere
+    row = AuditEvent.objects.filter(event=Event.SSO_UNLINKED).latest("pk")
+    assert (row.actor_id, row.subject_id) == (ada.pk, thief.pk)
