@@ -181,6 +181,8 @@ class EmailChangeForm(forms.Form):
         if len(self.memberships) < SEVERAL:
             del self.fields["scope"]
             return
+        # An account of that short name, from before it was reserved, can't be told from the answer.
+        self.memberships.pop(self.EVERYWHERE, None)
         alone = _("Move only my place in %(account)s to it")
         choices = [(self.EVERYWHERE, _("Change my address everywhere"))]
         choices += [

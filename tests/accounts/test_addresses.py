@@ -23,7 +23,7 @@ from tests.enforcement.kit import (
     sign_in,
     sign_in_with_code,
 )
-from tests.factories import make_user
+from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +152,13 @@ def test_a_link_lives_a_day(later: Any, verified: Client, person: User, clock: C
     answer = browser().post(link())
     assert answer.status_code == (200 if later < DAY else 410)
     assert (address_of(person) == NEW) is (later < DAY)
+
+
+def test_an_account_called_all_is_not_taken_for_all_of_them(verified: Client, person: User) -> None:
+    for slug in ("all", "northwind"):
+        make_account(slug, members=(person,))
+    ask(verified)
+    assert "membership" not in Notice.objects.get(kind="address_confirm").context
 
 
 def test_a_newer_change_voids_the_older(verified: Client, person: User, clock: Clock) -> None:

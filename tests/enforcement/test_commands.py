@@ -70,6 +70,10 @@ def test_create_account_finds_a_free_slug(clock: Clock) -> None:
     assert User.objects.count() == 1
 
 
+def test_no_account_is_called_what_a_form_calls_all_of_them(clock: Clock) -> None:
+    assert run("create_account", "All", "--owner", "o@n.example") == "all-2"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

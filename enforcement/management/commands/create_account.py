@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from accounts import audit, people, words
 from accounts.audit import Event
 from accounts.commands import OneLineCommand
+from accounts.forms import EmailChangeForm
 from accounts.models import Account, Plan, Role, User
 from enforcement import joining
 from enforcement.management import reading
@@ -54,10 +55,10 @@ def _create(name: str, email: str, plan: str, password: str | None) -> str:
 
 
 def free_slug(name: str) -> str:
-    """Return a slug made of ``name`` that no account has."""
+    """Return a slug made of ``name`` that no account has, and that means nothing else in a form."""
     base = slugify(name)[:50] or "account"
     slug, number = base, 1
-    while Account.objects.filter(slug=slug).exists():
+    while slug == EmailChangeForm.EVERYWHERE or Account.objects.filter(slug=slug).exists():
         number += 1
         slug = f"{base}-{number}"
     return slug
