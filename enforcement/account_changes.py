@@ -1,5 +1,6 @@
 """Change an account's own fields. Its requirement changes in ``enforcement.policies`` alone."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
@@ -48,15 +49,20 @@ def check_domains(account: Account, domains: list[str]) -> None:
 
 
 @transaction.atomic
-def change(*, account: Account, actor: User, now: datetime) -> None:
-    """Store the fields of ``account`` that differ from the stored ones.
+def change(
+    *, account: Account, actor: User, now: datetime, asked: Collection[str] = FIELDS
+) -> None:
+    """Store those ``asked`` of the fields of ``account`` that differ from the stored ones.
+
+    The others may have been changed by somebody else since ``account`` was read.
 
     :raises PlanNeeded: while the requirement is on. Switching takes the same lock, so neither
         can slip past the other.
     :raises accounts.provider_checks.NotValid: for domains that its provider can't speak for.
     """
     stored = Account.objects.locked(account.pk)
-    changed = [name for name in FIELDS if getattr(stored, name) != getattr(account, name)]
+    named = [name for name in FIELDS if name in asked]
+    changed = [name for name in named if getattr(stored, name) != getattr(account, name)]
     if not changed:
         return
     if "plan" in changed:

@@ -107,7 +107,8 @@ class AccountAdmin(ScopedAdmin):
         return super().change_view(request, object_id, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        account_changes.change(account=obj, actor=person_of(request), now=timezone.now())
+        actor, now = person_of(request), timezone.now()
+        account_changes.change(account=obj, actor=actor, now=now, asked=form.changed_data)
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any

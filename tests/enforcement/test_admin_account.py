@@ -7,7 +7,7 @@ import pytest
 
 from accounts import delivery
 from accounts.models import Account, AuditEvent, Membership, Notice, Plan, User
-from enforcement import notices, policies
+from enforcement import account_changes, notices, policies
 from enforcement.models import Policy
 from tests.enforcement.desk import account_page, owner_browser, requirement_page, support_browser
 from tests.factories import make_user
@@ -40,6 +40,23 @@ def test_an_owner_changes_the_name_and_nothing_else(owner: User, northwind: Acco
     row = AuditEvent.objects.get(event="account_changed")
     assert (row.before, row.after) == ({"name": "Northwind"}, {"name": "Northwind Films"})
     assert row.actor_id == owner.pk
+
+
+def test_a_rename_takes_nothing_back_that_support_changed_meanwhile(
+    owner: User, northwind: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, new = account_changes.change, {"plan": Plan.FREE, "email_domains": ["northwind.example"]}
+
+    def late(**asked: Any) -> None:
+        Account.objects.filter(pk=northwind.pk).update(**new)
+        real(**asked)
+
+    monkeypatch.setattr(account_changes, "change", late)
+    assert owner_browser(owner).post(account_page(northwind), EVERYTHING).status_code == 302
+    after = stored(northwind)
+    assert after.name == "Northwind Films"
+    assert (after.plan, after.email_domains) == (Plan.FREE, ["northwind.example"])
+    assert AuditEvent.objects.get(event="account_changed").after == {"name": "Northwind Films"}
 
 
 def test_support_changes_plan_and_domains(northwind: Account) -> None:
