@@ -38,11 +38,14 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     except joining.NotJoinable as error:
         context = {"state": _why(found), "invitation": found, "text": str(error)}
         return render(request, TEMPLATE, context, status=410 if found else 404)
-    known = User.objects.filter(email=usable.email, is_active=True).first()
-    if known is not None:
+    known = User.objects.filter(email=usable.email).first()
+    is_barred = known is not None and not known.is_active
+    if known is not None and not is_barred:
         signin.note_link(request, known, now=now)
     if isinstance(request.user, User):
         return _signed_in(request, usable)
+    if is_barred:
+        return _barred(request, usable)
     if known is not None:
         request.session["invitation"] = usable.pk
         return _show(request, usable, "known", sign_in_url=_sign_in_url())
@@ -71,6 +74,14 @@ def _show(request: HttpRequest, usable: Invitation, state: str, **more: object) 
         **more,
     }
     return render(request, TEMPLATE, context)
+
+
+def _barred(request: HttpRequest, usable: Invitation) -> HttpResponse:
+    """The address is of a deactivated sign-in: its mailbox is told that it can't go on, not why."""
+    text = _("This address can't be used.")
+    answer = _show(request, usable, "barred", text=text, must_set_up=False)
+    answer.status_code = 403
+    return answer
 
 
 def _signed_in(request: HttpRequest, usable: Invitation) -> HttpResponse:

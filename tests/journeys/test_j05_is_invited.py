@@ -327,6 +327,16 @@ def test_revoked_it_keeps_no_set_up_open_to_whom_nothing_requires_it(
     assert browser.open(SETUP_APP).status == 403
 
 
+def test_whose_sign_in_is_deactivated_is_told_whom_to_ask(owner: Browser, chloe: User) -> None:
+    link = invite(owner, chloe.email)
+    User.objects.filter(pk=chloe.pk).update(is_active=False)
+    page = Browser(chloe).open(link)
+    assert page.status == 403
+    assert "This address can't be used." in page.text
+    assert "please ask the account's owner" in page.text
+    assert "Choose a password" not in page.text
+
+
 def test_an_unknown_link_is_not_found(owner: Browser) -> None:
     page = Browser(NEW).open(f"{INVITATION}{'A' * 43}/")
     assert page.status == 404
