@@ -9,11 +9,13 @@ from enum import Enum, auto
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from accounts.audit import Event
 from accounts.claims import Claims, Refused
 from accounts.emails import LONGEST_EMAIL, canonical_email, domain_of
-from accounts.models import Identity, Invitation, Membership, Provider, User
+from accounts.models import AuditEvent, Identity, Invitation, Membership, Provider, User
 from accounts.words import filled
 
 
@@ -137,9 +139,20 @@ def _of_other_sign_in(provider: Provider, user: User, *, now: datetime) -> Admis
     if _is_member(provider, user):
         return Admission(entry=Entry.LINK, user=user)
     invitation = open_invitation(provider, user.email, now=now)
-    if invitation is None and not provider.allow_creation:
+    if invitation is None and not may_join(provider, user):
         raise _not_invited(provider, "not_invited")
     return Admission(entry=Entry.LINK, user=user, invitation=invitation, joins=invitation is None)
+
+
+def may_join(provider: Provider, user: User) -> bool:
+    """Whether ``user``, who is no member, becomes one without an invitation, as new to the account.
+
+    The audit remembers who was one before: removed, gone or moved, they need an invitation.
+    """
+    gone = Q(subject_id=user.pk, event__in=[Event.LEFT, Event.MEMBER_REMOVED])
+    moved = Q(actor_id=user.pk, event=Event.MEMBERSHIP_MOVED)
+    before = AuditEvent.objects.filter(gone | moved, account_id=provider.account_id)
+    return provider.allow_creation and not before.exists()
 
 
 def _is_member(provider: Provider, user: User) -> bool:

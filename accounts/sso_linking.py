@@ -21,7 +21,7 @@ from accounts.audit import Event
 from accounts.claims import Claims, Refused
 from accounts.models import Identity, Membership, Provider, Role, User
 from accounts.signin import Vouched
-from accounts.sso_admission import Admission, Entry, admission, open_invitation
+from accounts.sso_admission import Admission, Entry, admission, may_join, open_invitation
 
 KEY = "sso_link"
 LIFE = timedelta(minutes=10)
@@ -173,9 +173,10 @@ def _belongs(provider: Provider, user: User, *, now: datetime) -> bool:
     members = Membership.objects.filter(account=provider.account_id, user=user)
     if members.exists() or open_invitation(provider, user.email, now=now) is not None:
         return True
-    if provider.allow_creation:
-        memberships.add(account=provider.account, user=user, role=Role.MEMBER, actor=None, now=now)
-    return provider.allow_creation
+    if not may_join(provider, user):
+        return False
+    memberships.add(account=provider.account, user=user, role=Role.MEMBER, actor=None, now=now)
+    return True
 
 
 def write(provider: Provider, user: User, subject: str, *, now: datetime) -> None:

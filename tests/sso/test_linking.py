@@ -9,8 +9,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from accounts import memberships, moving
 from accounts.audit import Event
-from accounts.models import AuditEvent, Identity, Membership, Notice, User
+from accounts.models import AuditEvent, Identity, Membership, Notice, Role, User
 from tests.factories import PASSWORD, make_user
 from tests.journeys.post import link_in, run_jobs, the_mail
 from tests.sso.kit import House, is_signed_in, refusals, signed_in_as
@@ -173,3 +174,41 @@ def test_somebody_of_no_account_is_refused_without_a_question(northwind: House) 
     make_user(northwind.idp.person["email"])
     assert northwind.come_back().status_code == 403
     assert refusals() == ["not_invited"]
+
+
+def goes(house: House, person: User, *, how: str) -> None:
+    """Let a member leave, be removed, or move the membership to another address."""
+    own, now = Membership.objects.get(user=person), timezone.now()
+    if how == "moves away":
+        moving.move(user=person, membership_id=own.pk, email="al@northwind.example", now=now)
+        return
+    owner = Membership.objects.create(account=house.account, user=make_user(), role=Role.OWNER)
+    actor = owner.user if how == "is removed" else person
+    memberships.remove(membership=own, actor=actor, now=now)
+
+
+GOES = ["leaves", "is removed", "moves away"]
+
+
+@pytest.mark.parametrize("how", GOES)
+def test_who_was_a_member_is_no_new_person(how: str, northwind: House) -> None:
+    """Also where new people may come in, and the provider's subject tells of nobody."""
+    ada = member(northwind)
+    northwind.provider.allow_creation = True
+    northwind.provider.save()
+    goes(northwind, ada, how=how)
+    assert northwind.come_back().status_code == 403
+    assert refusals() == ["not_invited"]
+
+
+@pytest.mark.parametrize("how", GOES)
+def test_who_goes_at_the_code_page_is_no_new_person(how: str, northwind: House) -> None:
+    enrolled = enrol_app(member(northwind), now=timezone.now())
+    northwind.provider.allow_creation = True
+    northwind.provider.save()
+    northwind.client.post(link_page(northwind), {"password": PASSWORD})
+    goes(northwind, enrolled.user, how=how)
+    code = pyotp.TOTP(enrolled.secret).at(timezone.now())
+    northwind.client.post("/login/verify/", {"code": code})
+    assert signed_in_as(northwind.client) == enrolled.user.email
+    assert not Membership.objects.filter(user=enrolled.user).exists()
