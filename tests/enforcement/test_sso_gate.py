@@ -165,6 +165,17 @@ def test_who_is_enrolled_is_asked_for_no_code_where_the_provider_was_switched_of
     assert code_of(fetch(client)) == "code_required"
 
 
+def test_who_is_enrolled_is_asked_for_a_code_where_the_provider_was_deleted(
+    provider: Provider, policy: Policy, ada: User, clock: Clock
+) -> None:
+    """Nothing is left that would tell it from one that was cut off."""
+    enrol_app(ada, now=clock.now)
+    client = sign_in_through(ada, provider)
+    assert is_in(client)
+    provider.delete()
+    assert code_of(fetch(client)) == "code_required"
+
+
 @pytest.mark.proves("S38")
 def test_what_ends_sessions_after_the_provider_is_off_ends_those_that_came_through_it(
     provider: Provider, policy: Policy, ada: User, clock: Clock
