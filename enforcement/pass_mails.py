@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts import mail, wording
-from accounts.models import Membership, Notice, User
+from accounts import mail, memberships, wording
+from accounts.models import Account, Membership, Notice, User
 from enforcement.models import Pass, PassRequest
 from enforcement.standing import binding_accounts
 from twofactor import devices
@@ -67,6 +67,34 @@ def tell_asked(asked: PassRequest, *, now: datetime) -> None:
     context = {**_member(asked.user), "message": asked.message}
     managers = managers_of(asked.user, owners_only=False)
     _tell("pass_asked_admins", managers, occasion=occasion, context=context, now=now)
+
+
+def was_told(asked: PassRequest) -> bool:
+    """Whether the person was told of an own wish: an admin may have asked for them before."""
+    told = Notice.objects.filter(user=asked.user, kind="pass_asked")
+    return told.filter(occasion=f"pass-request:{asked.pk}").exists()
+
+
+def tell_asked_for(
+    asked: PassRequest, *, account: Account, actor: User, message: str, now: datetime
+) -> None:
+    """Tell that ``actor``, who looks after ``account``, asked for the person.
+
+    Whoever looks after another account that binds the person learns nothing of this one.
+    """
+    occasion, member = f"pass-request:{asked.pk}:for", _member(asked.user)
+    asker = {"is_asked_for": True, "actor_name": memberships.name_of(actor, account)}
+    mail.owe("pass_asked", to=asked.user, occasion=occasion, context=asker, now=now)
+    binding = list(binding_accounts(asked.user).values_list("account", flat=True))
+    found = Membership.objects.managers().filter(account__in=binding)
+    found = found.exclude(user__in=(asked.user, actor))
+    here = found.filter(account=account)
+    elsewhere = found.exclude(user__in=list(here.values_list("user", flat=True)))
+    for people, context in (
+        (here, {**member, **asker, "message": message}),
+        (elsewhere, {**member, "message": ""}),
+    ):
+        _tell("pass_asked_admins", _once(people), occasion=occasion, context=context, now=now)
 
 
 def tell_granted(granted: Pass, *, now: datetime) -> None:

@@ -236,10 +236,33 @@ def ask_for_pass(*, user: User, message: str, now: datetime) -> PassRequest:
         user=user, closed_at=None, defaults={"message": message, "asked_at": now}
     )
     if not is_new:
-        PassRequest.objects.filter(pk=asked.pk).update(message=message or asked.message)
-        return asked
-    pass_mails.tell_asked(asked, now=now)
-    audit.record(Event.PASS_ASKED, actor=user, subject=user, now=now)
+        asked.message = message or asked.message
+        asked.save(update_fields=["message"])
+    if not pass_mails.was_told(asked):
+        pass_mails.tell_asked(asked, now=now)
+        audit.record(Event.PASS_ASKED, actor=user, subject=user, now=now)
+    return asked
+
+
+@transaction.atomic
+def ask_for_member(
+    *, membership: Membership, actor: User, message: str, now: datetime
+) -> PassRequest:
+    """Ask for a pass for a member, as ``actor`` who looks after the account; support decides.
+
+    A request that is open already is vouched for. Nobody vouches for themselves.
+    """
+    if actor.pk == membership.user_id:
+        return ask_for_pass(user=actor, message=message, now=now)
+    user = User.objects.locked(membership.user_id)
+    asked, is_new = PassRequest.objects.get_or_create(
+        user=user, closed_at=None, defaults={"asked_at": now}
+    )
+    if is_new:
+        pass_mails.tell_asked_for(
+            asked, account=membership.account, actor=actor, message=message, now=now
+        )
+    endorse_request(asked=asked, actor=actor, message=message, now=now)
     return asked
 
 

@@ -141,10 +141,8 @@ def member_pass(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     membership = get_object_or_404(members, pk=pk, account=acting.account)
     form = AskForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        asked = passes.ask_for_pass(user=membership.user, message="", now=now)
-        passes.endorse_request(
-            asked=asked, actor=acting.user, message=form.cleaned_data["message"], now=now
-        )
+        message = form.cleaned_data["message"]
+        passes.ask_for_member(membership=membership, actor=acting.user, message=message, now=now)
         messages.success(request, _("Support has your request."))
         return redirect("account", slug)
     open_requests = PassRequest.objects.filter(user=membership.user, closed_at=None)

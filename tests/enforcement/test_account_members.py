@@ -1,14 +1,21 @@
 """The account's own page: what its admins see and do, and how it is leafed through."""
 
-import pytest
+from datetime import datetime
 
-from accounts.models import Account, Invitation, Membership, Role, User
-from enforcement import policies
+import pytest
+from django.core import mail as outgoing
+from django.test import Client
+
+from accounts import delivery
+from accounts.models import Account, AuditEvent, Invitation, Membership, Notice, Role, User
+from enforcement import passes, policies
 from enforcement.models import PassRequest
 from tests.enforcement.desk import account_page, requirement_page
 from tests.enforcement.kit import enrolled_person, sign_in
 from tests.enforcement.test_admin_requirement import add_members, queries, text_of
+from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
+from tests.twofactor.people import Enrolled
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +65,89 @@ def test_an_admin_invites_removes_and_vouches(
     assert (asked.endorsed_by, asked.endorsement) == (admin, "It is Ben; I see him.")
     client.post(f"{PAGE}members/{membership.pk}/remove/")
     assert not Membership.objects.filter(pk=membership.pk).exists()
+
+
+# An admin asks for a pass for a member.
+
+BLAME = ("someone who has your password", "somebody knows your password", "It wasn't me")
+CHECK = "Please check with them"
+WORDS = "It is Dora; I see her."
+
+
+def ask_for(membership: Membership, client: Client, words: str = WORDS) -> None:
+    client.post(f"{PAGE}members/{membership.pk}/pass/", {"message": words})
+
+
+def rows(person: User) -> list[tuple[int | None, int | None]]:
+    found = AuditEvent.objects.filter(event="pass_asked", subject_id=person.pk).order_by("pk")
+    return list(found.values_list("actor_id", "subject_id"))
+
+
+def mails(now: datetime) -> dict[str, str]:
+    """Send what is owed of a request; return subject and text by the address that got it."""
+    Notice.objects.exclude(kind__startswith="pass_asked").delete()
+    outgoing.outbox.clear()
+    delivery.send_due(now=now)
+    return {each.to[0]: f"{each.subject}\n{each.body}" for each in outgoing.outbox}
+
+
+def test_a_pass_asked_by_an_admin_is_told_as_what_it_is(
+    admin: User, owner: User, northwind: Account, dora: Enrolled, clock: Clock
+) -> None:
+    membership = Membership.objects.get(user=dora.user)
+    client = sign_in(admin)
+    ask_for(membership, client)
+    assert rows(dora.user) == [(admin.pk, dora.user.pk)]
+    told = mails(clock.now)
+    assert set(told) == {dora.user.email, owner.email}
+    assert "Ada Lovelace asked for a 24-hour pass for you" in told[dora.user.email]
+    assert not [words for words in BLAME if words in told[dora.user.email]]
+    assert "Ada Lovelace asks for a 24-hour pass for Dora" in told[owner.email]
+    assert WORDS in told[owner.email]
+    assert CHECK not in told[owner.email]
+    ask_for(membership, client)
+    assert mails(clock.now) == {}
+
+
+def test_who_looks_after_another_account_learns_nothing_of_this_one(
+    admin: User, owner: User, northwind: Account, dora: Enrolled, clock: Clock
+) -> None:
+    elsewhere = make_user("olaf@southwind.example")
+    southwind = make_account("southwind", owner=elsewhere, members=(dora.user,))
+    Membership.objects.create(account=southwind, user=owner, role=Role.ADMIN)
+    policies.switch_on(account=southwind, actor=None, now=clock.now)
+    ask_for(Membership.objects.get(user=dora.user, account=northwind), sign_in(admin))
+    told = mails(clock.now)
+    assert set(told) == {dora.user.email, owner.email, elsewhere.email}
+    assert WORDS in told[owner.email]
+    assert "Dora asks for a 24-hour pass" in told[elsewhere.email]
+    for words in (WORDS, "Ada Lovelace", "Northwind"):
+        assert words not in told[elsewhere.email]
+
+
+def test_a_wish_of_the_member_s_own_is_confirmed_whoever_asked_before(
+    admin: User, owner: User, northwind: Account, dora: Enrolled, clock: Clock
+) -> None:
+    ask_for(Membership.objects.get(user=dora.user), sign_in(admin))
+    mails(clock.now)
+    for _ in range(2):
+        passes.ask_for_pass(user=dora.user, message="My phone is gone.", now=clock.now)
+    assert rows(dora.user) == [(admin.pk, dora.user.pk), (dora.user.pk, dora.user.pk)]
+    told = mails(clock.now)
+    assert set(told) == {dora.user.email, owner.email, admin.email}
+    assert all(words in told[dora.user.email] for words in BLAME)
+    assert CHECK in told[admin.email]
+    assert PassRequest.objects.get().endorsed_by == admin
+
+
+def test_an_admin_vouches_for_nobody_but_others(
+    admin: User, owner: User, northwind: Account, dora: Enrolled, clock: Clock
+) -> None:
+    ask_for(Membership.objects.get(user=admin), sign_in(admin), "My phone is gone.")
+    asked = PassRequest.objects.get(user=admin)
+    assert (asked.message, asked.endorsed_by, asked.endorsement) == ("My phone is gone.", None, "")
+    assert rows(admin) == [(admin.pk, admin.pk)]
+    assert set(mails(clock.now)) == {admin.email, owner.email}
 
 
 def test_the_list_is_leafed_through_and_searched(admin: User, northwind: Account) -> None:
