@@ -126,7 +126,7 @@ def test_an_admin_invites_no_owner(northwind: Account, clock: Clock) -> None:
 
 # The last owner, in every way.
 
-WAYS: dict[str, Callable[[User, Membership, datetime], None]] = {
+WAYS: dict[str, Callable[[User, Membership, datetime], object]] = {
     "leaves": lambda user, own, now: memberships.remove(membership=own, actor=user, now=now),
     "is made admin": lambda user, own, now: memberships.change_role(
         membership=own, role=Role.ADMIN, actor=user, now=now
