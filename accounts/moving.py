@@ -44,17 +44,17 @@ def move(*, user: User, membership_id: int, email: str, now: datetime) -> Member
 
 
 @transaction.atomic
-def move_back(*, user: User, membership_id: int, address: str, now: datetime) -> None:
-    """Bring back what was moved to ``address`` from ``user``, who says that it was somebody else.
+def move_back(*, user: User, membership_id: int, now: datetime) -> None:
+    """Bring back what was moved away from ``user``, who says that it was somebody else.
 
-    The caller has locked the row of ``user``. The mailbox of ``address`` is not asked, nor told:
-    its mail would offer to take this back, too.
+    The caller has locked the row of ``user``. Whoever has it now, be it moved on since, is not
+    asked, nor mailed: the mail would offer to take this back, too.
 
-    :raises NotMovable: if it is no longer there, or ``user`` is in the account by now.
+    :raises NotMovable: if it has ended, or ``user`` is in the account by now.
     :raises accounts.memberships.LastOwner: if ``user`` is deactivated, and nobody else owns it.
     """
     membership = _locked(membership_id)
-    if membership is None or membership.user.email != address:
+    if membership is None:
         raise NotMovable(_("You are no longer in this account."))
     holder = membership.user
     if not user.is_active:

@@ -80,9 +80,10 @@ def _take_back(notice: Notice, user: User, *, now: datetime) -> None:
     if notice.kind != "membership_moved" or notice.recipient != told["old_address"]:
         return
     with suppress(moving.NotMovable, memberships.LastOwner):
-        moving.move_back(
-            user=user, membership_id=told["membership"], address=told["new_address"], now=now
-        )
+        moving.move_back(user=user, membership_id=told["membership"], now=now)
+    # Whoever had it since has mails of moves that follow this one: they must bring nothing back.
+    later = Notice.objects.filter(kind=notice.kind, pk__gt=notice.pk, objected_at=None)
+    later.filter(context__membership=told["membership"]).update(objected_at=now)
 
 
 def _void_later(notice: Notice, *, now: datetime) -> None:

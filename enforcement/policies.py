@@ -3,7 +3,7 @@
 Switching touches no member's row: one period is written, and everything else follows from it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -14,6 +14,8 @@ from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 from enforcement.models import Policy
 from enforcement.wake import wake_sweep
+
+LONGEST_WAIT = timedelta(minutes=1)  # for the account's lock; no server lets a request wait longer
 
 
 class NotSwitchable(Exception):
@@ -59,10 +61,11 @@ def switch_on(*, account: Account, actor: User | None, now: datetime, reason: st
     running = current(account)
     if running is not None:
         return running
+    starts_at = _after_who_joined(account, now=now)
     policy = Policy.objects.create(
         account=account,
-        starts_at=now,
-        deadline=now + settings.TWO_FACTOR_GRACE,
+        starts_at=starts_at,
+        deadline=starts_at + settings.TWO_FACTOR_GRACE,
         started_by=actor,
         reason=reason.strip(),
     )
@@ -76,6 +79,18 @@ def switch_on(*, account: Account, actor: User | None, now: datetime, reason: st
     )
     transaction.on_commit(wake_sweep, robust=True)
     return policy
+
+
+def _after_who_joined(account: Account, *, now: datetime) -> datetime:
+    """Return ``now``, or when the last joined for whose acceptance this switch has waited.
+
+    They were asked for no set-up, so they have the window of everybody.
+    """
+    meanwhile = Membership.objects.filter(
+        account=account, joined_at__gt=now, joined_at__lte=now + LONGEST_WAIT
+    )
+    latest = meanwhile.order_by("-joined_at").values_list("joined_at", flat=True).first()
+    return latest or now
 
 
 @transaction.atomic

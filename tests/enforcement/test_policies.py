@@ -41,6 +41,18 @@ def test_the_length_of_the_window_is_a_setting(
     assert policies.switch_on(account=northwind, actor=owner, now=now).deadline == now + 2 * HOUR
 
 
+def test_who_joined_while_the_switch_waited_has_the_window_of_everybody(
+    northwind: Account, owner: User, clock: Clock
+) -> None:
+    """An acceptance under way holds the switch up, which was pressed before."""
+    pressed_at = clock.now
+    clock.forward(seconds=2)
+    joined = Membership.objects.create(account=northwind, user=make_user(), joined_at=clock.now)
+    policy = policies.switch_on(account=northwind, actor=owner, now=pressed_at)
+    assert policy.starts_at == joined.joined_at
+    assert policy.deadline == joined.joined_at + DAY
+
+
 def test_switching_is_audited_with_before_and_after(
     northwind: Account, owner: User, now: datetime
 ) -> None:

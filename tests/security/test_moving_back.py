@@ -37,6 +37,32 @@ def test_the_new_mailbox_moves_nothing(account: Account, clock: Clock) -> None:
     assert owner_of(account) == THIEF
 
 
+def move_on(account: Account, email: str, clock: Clock) -> None:
+    clock.forward(minutes=1)
+    owned = Membership.objects.get(account=account, role=Role.OWNER)
+    moving.move(user=owned.user, membership_id=owned.pk, email=email, now=clock.now)
+
+
+def test_it_comes_back_from_wherever_the_thief_moved_it_on_to(
+    account: Account, clock: Clock
+) -> None:
+    move_on(account, "another@bad.example", clock)
+    move_on(account, "third@bad.example", clock)
+    objections.act(Notice.objects.get(kind="membership_moved", recipient=VICTIM), now=clock.now)
+    assert owner_of(account) == VICTIM
+    for later in Notice.objects.filter(kind="membership_moved").exclude(recipient=VICTIM):
+        objections.act(later, now=clock.now)
+    assert owner_of(account) == VICTIM
+
+
+def test_it_comes_back_from_a_thief_who_has_another_address_by_now(
+    account: Account, clock: Clock
+) -> None:
+    User.objects.filter(email=THIEF).update(email="another@bad.example")
+    objections.act(Notice.objects.get(kind="membership_moved", recipient=VICTIM), now=clock.now)
+    assert owner_of(account) == VICTIM
+
+
 def test_who_was_made_a_member_meanwhile_stays_one(account: Account, clock: Clock) -> None:
     Membership.objects.create(account=account, user=User.objects.get(email=VICTIM))
     objections.act(Notice.objects.get(kind="membership_moved", recipient=VICTIM), now=clock.now)
