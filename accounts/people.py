@@ -80,7 +80,9 @@ def deactivate(*, user: User, actor: User | None, now: datetime) -> None:
 
     :raises accounts.memberships.LastOwner: while an account would be left without an owner.
     """
-    User.objects.locked(user.pk)  # before the accounts, and so that none is handed over meanwhile
+    # Before the accounts, and so that none is handed over meanwhile.
+    if not User.objects.locked(user.pk).is_active:
+        return  # the first of two clicks did it
     _check_owners_remain(user)
     User.objects.filter(pk=user.pk).update(is_active=False)
     sessions.end_everything(user)
@@ -90,6 +92,8 @@ def deactivate(*, user: User, actor: User | None, now: datetime) -> None:
 @transaction.atomic
 def reactivate(*, user: User, actor: User | None, now: datetime) -> None:
     """Let a person in again, with whatever is required by now; no deadline starts anew."""
+    if User.objects.locked(user.pk).is_active:
+        return
     User.objects.filter(pk=user.pk).update(is_active=True)
     audit.record(Event.PERSON_REACTIVATED, actor=actor, subject=user, now=now)
 
@@ -99,10 +103,13 @@ def set_staff(
     *, user: User, is_staff: bool, is_superuser: bool, actor: User | None, now: datetime
 ) -> None:
     """Make or unmake a person staff of the site; who becomes one is due at once."""
-    before = {"staff": user.is_staff, "superuser": user.is_superuser}
+    stored = User.objects.locked(user.pk)
+    before = {"staff": stored.is_staff, "superuser": stored.is_superuser}
+    after = {"staff": is_staff, "superuser": is_superuser}
+    if after == before:
+        return
     user.is_staff, user.is_superuser = is_staff, is_superuser
     user.save(update_fields=["is_staff", "is_superuser"])
-    after = {"staff": is_staff, "superuser": is_superuser}
     audit.record(
         Event.STAFF_CHANGED, actor=actor, subject=user, before=before, after=after, now=now
     )

@@ -254,6 +254,21 @@ def test_a_deleted_sign_in_leaves_nothing_but_pseudonyms(
     assert not is_in(client)
 
 
+def test_what_is_done_to_somebody_twice_is_done_and_written_down_once(
+    ada: User, clock: Clock
+) -> None:
+    before = AuditEvent.objects.count()
+    for _ in range(2):
+        people.deactivate(user=User.objects.get(pk=ada.pk), actor=None, now=clock.now)
+    for _ in range(2):
+        people.reactivate(user=User.objects.get(pk=ada.pk), actor=None, now=clock.now)
+    for _ in range(2):
+        person = User.objects.get(pk=ada.pk)
+        people.set_staff(user=person, is_staff=True, is_superuser=False, actor=None, now=clock.now)
+    written = AuditEvent.objects.order_by("number").values_list("event", flat=True)[before:]
+    assert list(written) == ["person_deactivated", "person_reactivated", "staff_changed"]
+
+
 def test_a_deactivated_person_comes_back_with_the_same_password(ada: User, clock: Clock) -> None:
     client = sign_in(ada)
     people.deactivate(user=ada, actor=None, now=clock.now)
