@@ -26,6 +26,7 @@ REQUIREMENTS = {
     "S11": "nobody without the password locks anybody out",
     "S12": "the person is warned of failures behind the right password",
     "S13": "a device is pending until a code proves it",
+    "S14": "what changes a factor or an address asks for fresh proof, of what counts now",
     "S15": "each change of a factor is told by a mail whose link takes it back",
     "S16": "the last factor stays while it is required; a removed one verifies nothing",
     "S17": "no browser is trusted, and nothing bypasses",
