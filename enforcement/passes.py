@@ -18,7 +18,7 @@ from accounts.models import EndReason, Membership, Role, User
 from enforcement import four_eyes, pass_alarms, pass_mails
 from enforcement.decision import Step, decide
 from enforcement.models import Approval, Closing, Decision, Pass, PassRequest
-from enforcement.standing import binding_accounts, standing_for
+from enforcement.standing import binding_accounts, may_be_joining, standing_for
 from twofactor import devices, enrolment
 
 LONGEST_REASON = Pass._meta.get_field("reason").max_length or 0
@@ -45,7 +45,8 @@ def check_grantable(*, user: User, actor: User | None, now: datetime) -> None:
     standing = standing_for(user)
     if standing.pass_until is not None and now < standing.pass_until:
         raise AlreadyGranted(_("A pass is already running."))
-    if not standing.has_device and decide(standing, now=now).step is Step.PROCEED:
+    is_asked = standing.has_device or decide(standing, now=now).step is not Step.PROCEED
+    if not is_asked and not may_be_joining(user, now=now):
         raise NotGrantable(_("Nothing asks this person for a second factor."))
 
 

@@ -292,6 +292,17 @@ def names_of_binding_accounts(person: User, *, sso: Sequence[int] = ()) -> list[
     return [name for (name,) in rows]
 
 
+def _binding_invitations(person: User, *, now: datetime) -> QuerySet[Invitation]:
+    requiring = Policy.objects.filter(ended_at=None)
+    usable = Invitation.objects.usable(now=now)
+    return usable.filter(email=person.email, account__policies__in=requiring)
+
+
+def may_be_joining(person: User, *, now: datetime) -> bool:
+    """Whether ``person`` could be at set-up for an invitation, and so need help with it."""
+    return _binding_invitations(person, now=now).exists()
+
+
 def joining_due_at(
     invitation_id: int | None, *, person: User, now: datetime, sso: Sequence[int] = ()
 ) -> datetime | None:
@@ -302,11 +313,7 @@ def joining_due_at(
     """
     if invitation_id is None:
         return None
-    binding = Invitation.objects.usable(now=now).filter(
-        pk=invitation_id,
-        email=person.email,
-        account__policies__in=Policy.objects.filter(ended_at=None),
-    )
+    binding = _binding_invitations(person, now=now).filter(pk=invitation_id)
     if sso:
         through = exemption.passed(sso, account=OuterRef("account"), person=person)
         binding = binding.exclude(through)

@@ -10,6 +10,7 @@ from accounts.models import Account, AuditEvent, Invitation, Membership, Notice,
 from accounts.reach import open_invitations
 from enforcement import joining, passes, policies
 from enforcement.joining import NotJoinable, SetUpFirst
+from enforcement.passes import NotGrantable
 from enforcement.standing import joining_due_at
 from tests.enforcement.kit import DAY, MS, sign_in
 from tests.factories import make_user
@@ -66,6 +67,18 @@ def test_where_the_account_requires_it_set_up_comes_first(
     invitation.refresh_from_db()
     assert invitation.accepted_at is None
     enrol_app(guest, now=now)
+    assert joining.accept(invitation=invitation, user=guest, now=now)
+
+
+def test_who_can_t_set_up_to_join_is_helped_by_a_pass(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    policies.switch_on(account=northwind, actor=owner, now=now)
+    with pytest.raises(NotGrantable):
+        passes.grant_pass(user=guest, actor=None, reason="no phone", now=now)
+    invitation = invite(northwind, guest, owner, now)
+    passes.grant_pass(user=guest, actor=None, reason="no phone", now=now)
+    guest.refresh_from_db()
     assert joining.accept(invitation=invitation, user=guest, now=now)
 
 
