@@ -1,13 +1,33 @@
 """What all commands share: whatever is wrong is one line on stderr, and a status other than 0."""
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError
 
 from accounts import words
 
 BAD_USAGE = 2
+TRIES = 5
+T = TypeVar("T")
+
+
+def beside_others(make: Callable[[], T]) -> T:
+    """Return what ``make``, a transaction of its own, makes; in a next try if it was in vain.
+
+    A command that runs beside may make the same row, a sign-in or a short name: the next try
+    finds that one.
+
+    :raises django.db.IntegrityError: if it was in vain five times.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return make()
+        except IntegrityError:
+            continue
+    return make()
 
 
 class OneLineCommand(BaseCommand):

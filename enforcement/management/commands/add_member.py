@@ -1,6 +1,7 @@
 """Add a person to an account by hand."""
 
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -8,10 +9,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import passwords, people
-from accounts.commands import OneLineCommand
-from accounts.models import Membership, Role, User
+from accounts.commands import OneLineCommand, beside_others
+from accounts.models import Account, Membership, Role, User
 from enforcement import joining
 from enforcement.management import reading
+
+KEPT = "{} has a sign-in already; its password stays as it is."
 
 
 class Command(OneLineCommand):
@@ -23,21 +26,27 @@ class Command(OneLineCommand):
         parser.add_argument("--role", choices=Role.values, default=Role.MEMBER)
         parser.add_argument("--password-stdin", action="store_true")
 
-    @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
         account, email = reading.account(options["slug"]), reading.address(options["email"])
-        user = User.objects.filter(email=email).first()
-        if user is not None and Membership.objects.filter(account=account, user=user).exists():
-            raise CommandError(f"{email} is a member of {account.slug} already.")
-        if user is None:
-            password = None
-            if options["password_stdin"]:
-                password = reading.password_from_stdin(User(email=email))
-            user = people.create(email=email, password=password, actor=None, now=now)
-            if password is None:
-                passwords.ask_to_choose(user, now=now)
-        elif options["password_stdin"]:
-            raise CommandError(f"{email} has a sign-in already; its password stays as it is.")
-        joining.add_by_hand(user=user, account=account, role=options["role"], actor=None, now=now)
+        password = None
+        if options["password_stdin"]:
+            if User.objects.filter(email=email).exists():
+                raise CommandError(KEPT.format(email))
+            password = reading.password_from_stdin(User(email=email))
+        beside_others(partial(_add, account, email, options["role"], password))
         self.stdout.write(f"{email} is now {options['role']} of {account.slug}.")
+
+
+@transaction.atomic
+def _add(account: Account, email: str, role: str, password: str | None) -> None:
+    now = timezone.now()
+    user = User.objects.filter(email=email).first()
+    if user is not None and Membership.objects.filter(account=account, user=user).exists():
+        raise CommandError(f"{email} is a member of {account.slug} already.")
+    if user is None:
+        user = people.create(email=email, password=password, actor=None, now=now)
+        if password is None:
+            passwords.ask_to_choose(user, now=now)
+    elif password is not None:
+        raise CommandError(KEPT.format(email))
+    joining.add_by_hand(user=user, account=account, role=role, actor=None, now=now)

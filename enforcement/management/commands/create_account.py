@@ -1,6 +1,7 @@
 """Make an account and its owner."""
 
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -10,7 +11,7 @@ from django.utils.text import slugify
 
 from accounts import audit, people, words
 from accounts.audit import Event
-from accounts.commands import OneLineCommand
+from accounts.commands import OneLineCommand, beside_others
 from accounts.forms import EmailChangeForm
 from accounts.models import Account, Plan, Role, User
 from enforcement import joining
@@ -35,7 +36,8 @@ class Command(OneLineCommand):
         password = None
         if options["password_stdin"]:
             password = reading.password_from_stdin(User(email=email))
-        self.stdout.write(_create(name, email, options["plan"], password))
+        create = partial(_create, name, email, options["plan"], password)
+        self.stdout.write(beside_others(create))
 
 
 @transaction.atomic
