@@ -4,10 +4,10 @@ Nearly every change begins so; its SQL is made once per process (``accounts.comp
 """
 
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import router, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.transaction import TransactionManagementError
 
 from accounts.compiled import USER_HOLE, Compiled, compile_query
@@ -24,13 +24,30 @@ def locked(model: type[M], pk: int, *, no_key: bool = False) -> M:
     :raises TransactionManagementError: outside of a transaction, where no lock would be kept.
     """
     using = router.db_for_write(model) or "default"
-    if not transaction.get_connection(using).in_atomic_block:
-        raise TransactionManagementError("A row is locked within a transaction.")
+    _check_in_transaction(using)
     query = _query(model, using, no_key)
     row = query.run(using, user_id=pk)
     if row is None:
         raise model.DoesNotExist  # type: ignore[attr-defined]  # each model has its own
     return query.instance(row, model, using)
+
+
+def hold(rows: QuerySet[Any]) -> None:
+    """Lock ``rows`` until the transaction ends, in the order of everybody who locks more than one.
+
+    Nobody reads them; rows that refer to them can be made meanwhile, and one that is gone is no
+    error.
+
+    :raises TransactionManagementError: outside of a transaction, where no lock would be kept.
+    """
+    _check_in_transaction(rows.db)
+    list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+
+
+def _check_in_transaction(using: str) -> None:
+    """PostgreSQL alone would say it."""
+    if not transaction.get_connection(using).in_atomic_block:
+        raise TransactionManagementError("A row is locked within a transaction.")
 
 
 @lru_cache(maxsize=8)

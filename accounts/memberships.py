@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, mail, wording
+from accounts import audit, locking, mail, wording
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 from accounts.words import filled
@@ -34,7 +34,7 @@ def _locked(account: Account) -> Account:
 
 def _hold(person_id: int) -> None:
     """Lock the person's row: whoever becomes an owner, or no longer can, takes it first."""
-    list(User.objects.select_for_update(no_key=True).filter(pk=person_id).values_list("pk"))
+    locking.hold(User.objects.filter(pk=person_id))
 
 
 def _held(membership: Membership) -> Membership | None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts import audit, keys, mail, memberships, passwords, signals, sso_linking
+from accounts import audit, keys, locking, mail, memberships, passwords, signals, sso_linking
 from accounts.audit import Event
 from accounts.models import Account, Membership, Notice, Provider, User
 
@@ -21,8 +21,7 @@ class NotMovable(Exception):
 
 def hold(user: User, email: str) -> None:
     """Lock both sign-ins, in the order of everybody who locks more than one."""
-    both = User.objects.filter(Q(pk=user.pk) | Q(email=email)).order_by("pk")
-    list(both.select_for_update(no_key=True).values_list("pk"))
+    locking.hold(User.objects.filter(Q(pk=user.pk) | Q(email=email)))
 
 
 @transaction.atomic

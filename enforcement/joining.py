@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import invitations, mail, memberships
+from accounts import invitations, locking, mail, memberships
 from accounts.emails import canonical_email
 from accounts.models import Account, Invitation, Membership, User
 from accounts.words import filled
@@ -90,8 +90,7 @@ def _wait_for_switch(account_id: int) -> None:
     A membership's own row would wait for it no sooner than at the commit, unseen. Taken before
     the invitation's row, as by whoever invites.
     """
-    accounts = Account.objects.select_for_update(no_key=True).filter(pk=account_id)
-    accounts.values_list("pk").first()
+    locking.hold(Account.objects.filter(pk=account_id))
 
 
 def _tell_inviter(invitation: Invitation, user: User, *, now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit, mail, sessions
+from accounts import audit, locking, mail, sessions
 from accounts.audit import Entry, Event
 from accounts.models import Membership, Notice, User
 from enforcement import extensions, passes, signed_in
@@ -65,7 +65,7 @@ def _end_chunk(policy: Policy, keys: list[int], *, at: datetime, now: datetime) 
     either holds the lock and is seen as enrolled, or waits and goes on all the same.
     """
     people = User.objects.filter(pk__in=keys, is_active=True)
-    list(people.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    locking.hold(people)
     overdue = [
         person
         for person, standing in standings(people)

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
+from accounts import locking
 from accounts.models import Account, User
 from tests.factories import make_account, make_user
 
@@ -32,6 +33,8 @@ def test_outside_of_a_transaction_nothing_is_locked_and_that_is_an_error() -> No
     user = make_user()
     with pytest.raises(TransactionManagementError):
         User.objects.locked(user.pk)
+    with pytest.raises(TransactionManagementError):
+        locking.hold(User.objects.all())
     with transaction.atomic():
         assert User.objects.locked(user.pk) == user
 
