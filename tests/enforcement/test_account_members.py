@@ -105,6 +105,11 @@ def test_a_pass_asked_by_an_admin_is_told_as_what_it_is(
     assert "Ada Lovelace asks for a 24-hour pass for Dora" in told[owner.email]
     assert WORDS in told[owner.email]
     assert CHECK not in told[owner.email]
+    for page in (
+        client.get(f"{PAGE}members/{membership.pk}/pass/"),
+        sign_in(dora.user).get("/login/help/"),
+    ):
+        assert "A pass was asked for on" in text_of(page)
     ask_for(membership, client)
     assert mails(clock.now) == {}
 
