@@ -53,6 +53,7 @@ class Event(StrEnum):
     DEVICE_CONFIRMED = "device_confirmed"
     DEVICE_REMOVED = "device_removed"
     BACKUP_CODES_MADE = "backup_codes_made"
+    BACKUP_CODES_REMOVED = "backup_codes_removed"
     BACKUP_CODE_USED = "backup_code_used"
     TWO_FACTOR_RESET = "two_factor_reset"
     POLICY_ON = "policy_on"

@@ -44,6 +44,7 @@ EVENTS: Names = {
     "device_confirmed": _("Device confirmed"),
     "device_removed": _("Device removed"),
     "backup_codes_made": _("Backup codes made"),
+    "backup_codes_removed": _("Backup codes removed"),
     "backup_code_used": _("Backup code used"),
     "two_factor_reset": _("Two factor reset"),
     "policy_on": _("Policy on"),

@@ -17,15 +17,17 @@ FIRST, LATER, CODES = "set_up_done", {"device_added", "device_replaced"}, "codes
 
 def take_back(notice: Notice, user: User, *, now: datetime) -> None:
     """Delete what the event of ``notice`` made; the caller holds the lock and ends sessions."""
+    device = codes = False
     if notice.kind == FIRST:
-        taken = _void_set_up(notice, user, now=now)
+        device = _void_set_up(notice, user, now=now)
     elif notice.kind in LATER:
-        taken = _delete_device(notice, user) | _delete_codes(notice, user)
-    else:
-        taken = notice.kind == CODES and _delete_codes(notice, user)
-    if taken:
+        device, codes = _delete_device(notice, user), _delete_codes(notice, user)
+    elif notice.kind == CODES:
+        codes = _delete_codes(notice, user)
+    if device or codes:
+        event = Event.DEVICE_REMOVED if device else Event.BACKUP_CODES_REMOVED
         after = {"by": "not_me", "mail": notice.kind}
-        audit.record(Event.DEVICE_REMOVED, subject=user, after=after, now=now)
+        audit.record(event, subject=user, after=after, now=now)
 
 
 def _void_set_up(notice: Notice, user: User, *, now: datetime) -> bool:

@@ -25,8 +25,9 @@ from tests.factories import make_account
 from tests.security.acts_world import Deed, World
 from tests.twofactor.people import (
     ADDRESS,
+    stamp_of,
 )
-from twofactor import budget, rotation
+from twofactor import budget, enrolment, rotation
 
 
 def policy_on(w: World) -> Deed:
@@ -96,6 +97,13 @@ def not_me(w: World) -> Deed:
     notice = Notice.objects.get(kind="set_up_done", user=w.eve.user)
     path = f"/not-me/{letters.not_me_token(notice)}/"
     assert objections.find(path.split("/")[-2], now=w.now)
+    return lambda: browser().post(path)
+
+
+def codes_removed(w: World) -> Deed:
+    enrolment.new_codes(w.eve.user, stamp_read=stamp_of(w.eve.user), now=w.now)
+    notice = Notice.objects.get(kind="codes_made", user=w.eve.user)
+    path = f"/not-me/{letters.not_me_token(notice)}/"
     return lambda: browser().post(path)
 
 

@@ -298,3 +298,12 @@ def test_the_mail_tells_how_long_it_works(enrolled: Enrolled, clock: Clock) -> N
     (changed,) = mails_to(enrolled.user.email, "password")
     assert "within 7 days" in str(set_up.body)
     assert "within 3 days" in str(changed.body)
+
+
+def test_codes_taken_back_are_no_device_in_the_audit(enrolled: Enrolled, clock: Clock) -> None:
+    enrolment.new_codes(enrolled.user, stamp_read=stamp_of(enrolled.user), now=clock.now)
+    before = AuditEvent.objects.count()
+    object_to("codes_made", enrolled.user)
+    assert devices.has_device(enrolled.user)
+    rows = AuditEvent.objects.all()[: AuditEvent.objects.count() - before]
+    assert sorted(row.event for row in rows) == ["backup_codes_removed", "not_me"]
