@@ -7,6 +7,7 @@ prefix, leaving a checkpoint.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,10 @@ from typing import Any
 from django.db import transaction
 
 from accounts import append_only, audit_check, current, keys, seals
+from accounts.emails import canonical_email
 from accounts.models import Account, AuditEvent, AuditSeal, User
+
+ADDRESS = re.compile(r"""[^\s@"'<>(),;:]{1,64}@[^\s@"'<>(),;:]{1,255}\.\w+""")
 
 
 class Event(StrEnum):
@@ -152,7 +156,18 @@ def _plain(value: Any) -> Any:
 
     A fraction is kept as text: PostgreSQL gives -0.0 and 1e16 back as other numbers.
     """
-    return json.loads(json.dumps(value, default=str), parse_float=str)
+    return _nameless(json.loads(json.dumps(value, default=str), parse_float=str))
+
+
+def _nameless(value: Any) -> Any:
+    """Return ``value`` with a pseudonym for each address, which people type as part of a reason."""
+    if isinstance(value, dict):
+        return {name: _nameless(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_nameless(part) for part in value]
+    if isinstance(value, str) and "@" in value:
+        return ADDRESS.sub(lambda found: keys.pseudonym(canonical_email(found[0])), value)
+    return value
 
 
 def first_bad_row() -> int | None:

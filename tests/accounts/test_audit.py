@@ -10,7 +10,7 @@ from django.db.models import F
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import audit, audit_check, people, seals
+from accounts import audit, audit_check, keys, people, seals
 from accounts.audit import Entry, Event
 from accounts.models import AuditEvent, AuditSeal, User
 from tests.factories import PASSWORD, make_account, make_user
@@ -366,3 +366,11 @@ def test_many_rows_are_written_at_once(now: datetime) -> None:
     audit.record_many((Entry(event=Event.DEADLINE_PASSED, subject=each) for each in crowd), now=now)
     assert [row.subject_id for row in rows()] == [each.pk for each in crowd]
     assert audit.first_bad_row() is None
+
+
+def test_an_address_that_somebody_typed_is_kept_as_its_pseudonym(ada: User, now: datetime) -> None:
+    said = f"<{ada.email.upper()}> rang, not eve@work.example."
+    audit.record(Event.PASS_GRANTED, subject=ada, after={"reason": said, "of": ["@x"]}, now=now)
+    (row,) = rows()
+    eve = keys.pseudonym("eve@work.example")
+    assert row.after == {"reason": f"<{row.subject}> rang, not {eve}.", "of": ["@x"]}
