@@ -120,11 +120,18 @@ def awaited(user: User, *, now: datetime) -> list[str]:
     waiting = Notice.objects.filter(
         kind__in=KINDS, context__user=user.pk, objected_at=None, created_at__gt=now - LIFE
     )
-    return list(waiting.values_list("recipient", flat=True))
+    return [notice.recipient for notice in waiting if _still_stands(notice, user)]
+
+
+def can_be_confirmed(notice: Notice, now: datetime) -> bool:
+    """Whether the link of ``notice`` is good: a mail that waited may come too late."""
+    return _change_of(notice, now=now) is not None
 
 
 def may_be_asked(notice: Notice, now: datetime) -> bool:
     """Whether the mailbox of ``notice`` may be asked; not where somebody else signs in with it."""
+    if not can_be_confirmed(notice, now):
+        return False
     if notice.context.get("membership") is not None:
         return True
     others = User.objects.filter(email=notice.context["new_address"])
@@ -146,8 +153,11 @@ def _parts(notice: Notice) -> tuple[object, ...]:
 def find(token: str, *, now: datetime) -> Change | None:
     """Return the change that ``token`` confirms, while it can be confirmed."""
     notice = mailed(token)
-    if notice is None:
-        return None
+    return None if notice is None else _change_of(notice, now=now)
+
+
+def _change_of(notice: Notice, *, now: datetime) -> Change | None:
+    """Return the change that ``notice`` asks to confirm, while it can be confirmed."""
     user = User.objects.filter(pk=notice.context["user"], is_active=True).first()
     if user is None or not _still_stands(notice, user):
         return None

@@ -54,8 +54,14 @@ register(
         values=_address_link,
         is_private=True,
     ),
-    # The old mailbox is asked in any case: that no mail comes would tell of the new address.
-    Kind(name="address_confirm_old", app=APP, values=_address_link, is_private=True),
+    # The old mailbox is asked whoever has the new address: no mail would tell that it is taken.
+    Kind(
+        name="address_confirm_old",
+        app=APP,
+        still_owed=addresses.can_be_confirmed,
+        values=_address_link,
+        is_private=True,
+    ),
     Kind(
         name="address_changed",
         app=APP,

@@ -68,7 +68,8 @@ def act(notice: Notice, *, now: datetime) -> None:
     user.save(update_fields=["email", "mailbox_nonce", "password"])
     objected.send(sender=None, notice=notice, user=user, now=now)
     sessions.end_everything(user)
-    audit.record(Event.NOT_ME, subject=user, before=before, after={"mail": notice.kind}, now=now)
+    after = {"mail": notice.kind, "address": keys.pseudonym(user.email)}
+    audit.record(Event.NOT_ME, subject=user, before=before, after=after, now=now)
 
 
 def _take_back(notice: Notice, user: User, *, now: datetime) -> None:

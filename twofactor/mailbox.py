@@ -103,12 +103,11 @@ def next_at(user: User, *, now: datetime) -> datetime | None:
 def was_sent(user: User, *, now: datetime) -> bool:
     """Whether a code that is still good is on its way to ``user``."""
     sent = live_code(user, purpose=SentCode.Purpose.MAILBOX)
-    return (
-        sent is not None
-        and sent.used_at is None
-        and now < sent.expires_at
-        and bool(sent.checks_left)
-    )
+    return sent is not None and _is_good(sent, now=now)
+
+
+def _is_good(sent: SentCode, *, now: datetime) -> bool:
+    return sent.used_at is None and now < sent.expires_at and bool(sent.checks_left)
 
 
 def _mailed(user: User) -> QuerySet[SentCode]:
@@ -122,5 +121,8 @@ def code_for_mail(notice: Notice, now: datetime) -> dict[str, str]:
 
 
 def code_still_good(notice: Notice, now: datetime) -> bool:
-    sent = SentCode.objects.filter(pk=notice.context["sent_code"]).first()
-    return sent is not None and sent.used_at is None and now < sent.expires_at
+    """Whether it is the code that counts: a newer one takes the place of one that waited."""
+    sent = SentCode.objects.select_related("user").filter(pk=notice.context["sent_code"]).first()
+    if sent is None or sent != live_code(sent.user, purpose=SentCode.Purpose.MAILBOX):
+        return False
+    return _is_good(sent, now=now)

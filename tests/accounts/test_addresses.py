@@ -1,5 +1,6 @@
 """Changing the address, and the mails by which somebody says that it wasn't them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.core import mail as outgoing
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import addresses, delivery, letters, objections, passwords
+from accounts import addresses, delivery, keys, letters, objections, passwords, sessions
 from accounts.addresses import NotChangeable
 from accounts.models import AuditEvent, EndReason, Notice, User
 from enforcement import passes, policies
@@ -258,6 +259,12 @@ def test_the_old_mailbox_brings_the_address_back_and_ends_everything(
     assert found.email == "ada@home.example"
     assert not found.has_usable_password()
     assert found.session_salt != changed.session_salt
+    row = AuditEvent.objects.get(event="not_me")
+    assert row.before == {"address": keys.pseudonym(NEW)}
+    assert row.after == {
+        "mail": "address_changed",
+        "address": keys.pseudonym("ada@home.example"),
+    }
 
 
 def test_the_new_mailbox_brings_nothing_back(changed: User) -> None:
@@ -341,3 +348,41 @@ def test_an_objection_outlives_a_new_key(changed: User, settings: Settings) -> N
     rotate(settings)
     assert browser().post(path).context["is_done"]
     assert address_of(changed) == "ada@home.example"
+
+
+# Mails that waited.
+
+
+def newer_change(ada: User, clock: Clock) -> None:
+    clock.forward(seconds=10)
+    addresses.ask(user=ada, email="second@work.example", needs_both=True, now=clock.now)
+
+
+def new_password(ada: User, clock: Clock) -> None:
+    passwords.change_password(user=ada, password="another long password", now=clock.now)
+
+
+def out_everywhere(ada: User, clock: Clock) -> None:
+    sessions.end_everything(ada)
+
+
+@pytest.mark.parametrize("then", [newer_change, new_password, out_everywhere])
+@pytest.mark.parametrize("kind", ["address_confirm", "address_confirm_old"])
+def test_no_mail_brings_a_link_that_confirms_nothing_any_more(
+    kind: str, then: Callable[[User, Clock], None], clock: Clock
+) -> None:
+    ada = make_user("ada@home.example")
+    addresses.ask(user=ada, email=NEW, needs_both=True, now=clock.now)
+    dead = link(kind)
+    then(User.objects.get(pk=ada.pk), clock)
+    assert browser().get(dead).status_code == 410
+    delivery.send_due(now=clock.now)
+    assert not [each for each in outgoing.outbox if dead in str(each.body)]
+
+
+def test_settings_wait_for_no_mailbox_of_a_change_that_has_fallen(clock: Clock) -> None:
+    ada = make_user("ada@home.example")
+    addresses.ask(user=ada, email=NEW, needs_both=False, now=clock.now)
+    assert addresses.awaited(ada, now=clock.now) == [NEW]
+    new_password(User.objects.get(pk=ada.pk), clock)
+    assert addresses.awaited(User.objects.get(pk=ada.pk), now=clock.now) == []

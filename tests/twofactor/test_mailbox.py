@@ -8,7 +8,7 @@ from accounts import delivery
 from accounts.models import Notice, User, random_value
 from accounts.throttle import TooMany
 from tests.factories import make_user
-from tests.twofactor.people import attempt_of, enrol_app, redeem, wrong
+from tests.twofactor.people import ADDRESS, attempt_of, enrol_app, redeem, wrong
 from twofactor import mailbox
 from twofactor.models import SentCode
 from twofactor.redeem import CodeRejected, Kind, Reason, Try
@@ -144,3 +144,15 @@ def test_a_late_mail_with_a_dead_code_is_not_sent(
     send(ada, now=now)
     delivery.send_due(now=now + TEN_MINUTES)
     assert not mailoutbox
+
+
+def test_no_mail_brings_a_code_that_a_newer_one_replaced(
+    ada: User, now: datetime, mailoutbox: list[Any]
+) -> None:
+    mailbox.send_code(ada, attempt="a", address=ADDRESS, now=now)
+    later = now + timedelta(seconds=30)
+    mailbox.send_code(ada, attempt="a", address=ADDRESS, now=later)
+    delivery.send_due(now=later)
+    (message,) = mailoutbox
+    newest = Notice.objects.filter(kind="mailbox_code").latest("pk")
+    assert mailbox.code_for_mail(newest, later)["code"] in str(message.body)
