@@ -32,10 +32,11 @@ def ask_for_reset(*, email: str, now: datetime) -> bool:
     # Of whoever has the address now: what was asked for while another or nobody had it went
     # nowhere, and must take no mail from its person.
     asked = Notice.objects.filter(recipient=email, kind=KIND, user=user)
-    occasion = _span(asked, user, now=now)
-    if asked.filter(occasion=occasion).exists():
+    minutes = _wait(asked, now=now)
+    lately = asked.filter(occasion__startswith="span:")
+    if lately.filter(created_at__gt=now - timedelta(minutes=minutes)).exists():
         return False
-    _owe(user or email, occasion, now=now)
+    _owe(user or email, _span(minutes, user, now=now), now=now)
     return True
 
 
@@ -55,14 +56,18 @@ def _owe(to: User | str, occasion: str, *, now: datetime) -> None:
     audit.record(Event.PASSWORD_RESET_ASKED, subject=user, after={"person": person}, now=now)
 
 
-def _span(asked: QuerySet[Notice], user: User | None, *, now: datetime) -> str:
-    """Name the span of time that has one mail, however often the button is pressed.
+def _wait(asked: QuerySet[Notice], *, now: datetime) -> int:
+    """Return for how many minutes after one mail there is no other.
 
-    The spans grow after some mails in a day: a stranger can fill no mailbox. A link lives as long
-    as the longest of them, so that its person has a good one whoever else pressed the button.
+    It grows after some mails in a day: a stranger can fill no mailbox. A link lives as long as
+    the longest of them, so that its person has a good one whoever else pressed the button.
     """
     lately = asked.filter(created_at__gt=now - DAY).count()
-    minutes = WAIT_MINUTES if lately < QUICK_A_DAY else LONG_WAIT_MINUTES
+    return WAIT_MINUTES if lately < QUICK_A_DAY else LONG_WAIT_MINUTES
+
+
+def _span(minutes: int, user: User | None, *, now: datetime) -> str:
+    """Name the span of time of a mail, which is owed once by however many that ask at once."""
     return f"span:{minutes}:{int(now.timestamp()) // (60 * minutes)}:{user.pk if user else ''}"
 
 
