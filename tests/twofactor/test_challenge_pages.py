@@ -9,6 +9,7 @@ import pytest
 from accounts.models import Session
 from tests.twofactor.browsing import Browser
 from tests.twofactor.people import STEP, Enrolled, enrol_app, enrol_phone, wrong
+from twofactor.models import SentCode
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +78,18 @@ def test_too_many_wrong_codes_are_answered_with_when_to_try_again(
     tab.give_password(ada.user)
     tab.post(VERIFY, code=ada.code_at(tab.now))
     assert tab.is_in()
+
+
+@pytest.mark.proves("B51")
+def test_a_sign_in_that_has_ended_sends_no_text(now: datetime, tab: Browser) -> None:
+    pia = enrol_phone(now=now)
+    tab.give_password(pia.user)
+    for _ in range(5):
+        tab.post(VERIFY, code="000000", method="text")
+    tab.now += timedelta(minutes=6)
+    sent = SentCode.objects.count()
+    assert tab.post(f"{VERIFY}text/")["Location"] == "/login/"
+    assert SentCode.objects.count() == sent
 
 
 @pytest.mark.proves("B51")

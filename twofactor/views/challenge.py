@@ -79,15 +79,20 @@ def _try(
         is_over = is_void(user, pending.entered_at, now=now)
         return answers.throttled(request, error, now=now, ends_sign_in=is_over)
     except Void:
-        signin.drop(request)
-        messages.error(request, _("Too many wrong codes were typed. Please sign in again."))
-        return HttpResponseRedirect(reverse("login"))
+        return _end(request)
     except challenge.StartOver:
         return answers.start_over(request)
     if kind is Kind.BACKUP:
         query = urlencode({"next": pending.next})
         return HttpResponseRedirect(f"{reverse('device_replace')}?{query}")
     return HttpResponseRedirect(pending.next)
+
+
+def _end(request: HttpRequest) -> HttpResponse:
+    """End a sign-in in which no code counts any more."""
+    signin.drop(request)
+    messages.error(request, _("Too many wrong codes were typed. Please sign in again."))
+    return HttpResponseRedirect(reverse("login"))
 
 
 def code_page(
@@ -119,6 +124,8 @@ def verify_text(request: HttpRequest) -> HttpResponse:
     """Text a code for this sign-in."""
     now = timezone.now()
     pending, user = half_way(request)
+    if is_void(user, pending.entered_at, now=now):
+        return _end(request)
     own = devices.devices_of(user)
     if own.phone is None:
         return HttpResponseRedirect(reverse("verify"))
