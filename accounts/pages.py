@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import get_script_prefix, resolve, reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.throttle import TooMany
@@ -58,3 +60,14 @@ def in_words(wait: timedelta) -> str:
     if seconds < 2 * HOUR:
         return ngettext("%d minute", "%d minutes", ceil(seconds / MINUTE)) % ceil(seconds / MINUTE)
     return ngettext("%d hour", "%d hours", ceil(seconds / HOUR)) % ceil(seconds / HOUR)
+
+
+def to_the_second(at: datetime) -> str:
+    """Return ``at`` in the reader's zone, with its day."""
+    return formats.date_format(timezone.localtime(at), _("D j M Y, H:i:s T"))
+
+
+def clock_time(at: datetime) -> str:
+    """Return the time of day of ``at`` in the reader's zone, with the day if it is another."""
+    local = timezone.localtime(at)
+    return f"{local:%H:%M:%S}" if local.date() == timezone.localdate() else to_the_second(at)

@@ -10,13 +10,12 @@ from math import ceil
 from django import template
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
 
 from accounts import agents, wording, words
-from accounts.pages import in_words
+from accounts.pages import in_words, to_the_second
 
 register = template.Library()
 
@@ -31,8 +30,7 @@ def moment(at: datetime | None) -> str:
 def second(at: datetime) -> SafeString:
     """Return ``at`` to the second, for whoever has to wait until then."""
     local = timezone.localtime(at)
-    told = formats.date_format(local, _("D j M Y, H:i:s T"))
-    return format_html('<time datetime="{}">{}</time>', local.isoformat(), told)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), to_the_second(at))
 
 
 @register.simple_tag

@@ -36,6 +36,17 @@ def test_many_texts_asked_for_over_many_accounts_stay_within_each_limit() -> Non
     pumping.pump(250, accounts=20, daily_limit=60)
 
 
+def test_a_wait_until_tomorrow_names_the_day(clock: Clock) -> None:
+    person = enrol_phone(make_user(), now=clock.now)
+    for _ in range(12):
+        answer = begin(person).post(f"{VERIFY}text/")
+        if answer.status_code == 429:
+            break
+        clock.forward(minutes=61)
+    assert int(answer["Retry-After"]) > 12 * 3600
+    assert "another text from Thu 26 Nov 2026, " in answer.content.decode()
+
+
 def test_the_site_sends_so_many_a_day_and_then_offers_the_app(
     clock: Clock, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,11 +3,10 @@
 from datetime import datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.pages import with_retry
+from accounts.pages import clock_time, with_retry
 from twofactor import phones, sms, texts
 from twofactor.devices import Devices
 from twofactor.models import SentPurpose
@@ -48,8 +47,8 @@ def asked_kind(
 def words(error: NotTexted) -> str:
     """Return why no text was sent, for the person who waits for it."""
     if isinstance(error, TooMany):
-        at = timezone.localtime(error.retry_at)
-        return _("You can have another text from %(at)s on.") % {"at": f"{at:%H:%M:%S}"}
+        at = clock_time(error.retry_at)
+        return _("You can have another text from %(at)s on.") % {"at": at}
     if isinstance(error, texts.TextsUsedUp):
         return _("No more texts can be sent for now. Use an authenticator app or a backup code.")
     return str(error.message)
