@@ -13,7 +13,8 @@ from accounts.models import AuditEvent, AuditSeal
 
 TABLES = ("accounts_auditevent", "accounts_auditseal")
 
-# Retention's way is a function that runs as the owner, with a mark that lasts as long as its call.
+# Retention's way is a function that runs as the owner, with a mark that it takes back at its end.
+# A setting of the function itself would do that by itself, but takes a superuser to declare.
 POSTGRESQL = """
 CREATE OR REPLACE FUNCTION accounts_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -25,8 +26,7 @@ BEGIN
     RAISE EXCEPTION 'the audit is append-only' USING ERRCODE = 'insufficient_privilege';
 END $$;
 CREATE OR REPLACE FUNCTION accounts_audit_forget(up_to bigint) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp
-    SET gatehouse.forgetting = 'on' AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 DECLARE
     forgotten bigint;
 BEGIN
@@ -39,11 +39,13 @@ BEGIN
         RAISE EXCEPTION 'that is no old beginning of the audit'
             USING ERRCODE = 'insufficient_privilege';
     END IF;
+    PERFORM set_config('gatehouse.forgetting', 'on', true);
     DELETE FROM accounts_auditevent WHERE number IN (
         SELECT row FROM accounts_auditseal WHERE number <= up_to
     );
     DELETE FROM accounts_auditseal WHERE number <= up_to;
     GET DIAGNOSTICS forgotten = ROW_COUNT;
+    PERFORM set_config('gatehouse.forgetting', '', true);
     RETURN forgotten;
 END $$;
 REVOKE ALL ON FUNCTION accounts_audit_forget(bigint) FROM PUBLIC;

@@ -124,6 +124,12 @@ def test_a_role_above_all_rights_is_refused() -> None:
         call_command("app_role", "nobody-here")
 
 
+@transaction.atomic
+def forget_and_go_on() -> None:
+    append_only.forget(up_to=2)
+    execute("DELETE FROM accounts_auditevent")  # the mark is gone with the call
+
+
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("up_to", [3, 10**9])
 def test_retentions_way_never_takes_the_end(up_to: int, now: datetime) -> None:
@@ -132,6 +138,8 @@ def test_retentions_way_never_takes_the_end(up_to: int, now: datetime) -> None:
     audit.record(Event.SIGNED_IN, now=now)
     with pytest.raises(DatabaseError, match="no old beginning"):
         append_only.forget(up_to=3)  # younger than a day
+    with pytest.raises(ProgrammingError, match="append-only"):
+        forget_and_go_on()
     assert append_only.forget(up_to=2) == 2
 
 
