@@ -8,10 +8,10 @@ from django.urls import reverse
 from accounts import invitations, mail
 from accounts.letters import absolute, told_in, zone_of
 from accounts.mail import Kind, StillOwed, register
-from accounts.models import Account, Membership, Notice
-from enforcement.decision import decide
+from accounts.models import Account, Membership, Notice, User
+from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
-from enforcement.notices import Outcome, outcome_of
+from enforcement.notices import Outcome, must_act, outcome_of
 from enforcement.standing import standing_for, standing_in
 from twofactor import mailbox
 
@@ -33,17 +33,32 @@ def _owner_of_open_period(notice: Notice, now: datetime) -> bool:
 
 
 def _must_act(notice: Notice, now: datetime) -> bool:
+    """Set-up is owed by the reader's sign-in by password, whatever single sign-on exempts from."""
     if not _period_runs(notice, now) or notice.user is None:
         return False
-    found = decide(standing_for(notice.user), now=now)
-    return found.must_act or found.is_on_pass
+    return decide(standing_for(notice.user), now=now).must_act
 
 
 def _owes_set_up(notice: Notice, now: datetime) -> bool:
-    """The same of whom no single sign-on exempts from the account by now."""
-    if not _must_act(notice, now) or notice.user is None:
+    """The reader would be owed the mail now: a pass frees of it, and so does single sign-on."""
+    return _period_runs(notice, now) and must_act(_standing_of(notice), now=now)
+
+
+def _owes_set_up_some_day(notice: Notice, now: datetime) -> bool:
+    """The same, but for a pass: that only puts it off."""
+    if not _period_runs(notice, now):
         return False
-    return not standing_in(_account_of(notice), notice.user).is_sso
+    return outcome_of(_standing_of(notice), now=now) in {Outcome.ON_PASS, Outcome.MUST_ACT}
+
+
+def _standing_of(notice: Notice) -> Standing:
+    """Return where the reader stands in the account, as those who owe mails see it.
+
+    :raises User.DoesNotExist: for who was deleted.
+    """
+    if notice.user is None:
+        raise User.DoesNotExist
+    return standing_in(_account_of(notice), notice.user)
 
 
 def _account_of(notice: Notice) -> Account:
@@ -54,9 +69,9 @@ def _comes_out(outcome: Outcome) -> StillOwed:
     """Return the question whether the requirement still means ``outcome`` for the reader."""
 
     def still(notice: Notice, now: datetime) -> bool:
-        if not _period_runs(notice, now) or notice.user is None:
+        if not _period_runs(notice, now):
             return False
-        return outcome_of(standing_in(_account_of(notice), notice.user), now=now) is outcome
+        return outcome_of(_standing_of(notice), now=now) is outcome
 
     return still
 
@@ -125,10 +140,15 @@ def _invitation_open(notice: Notice, now: datetime) -> bool:
 
 APP = "enforcement"
 register(
-    Kind(name="requirement_must_act", app=APP, still_owed=_owes_set_up, values=_setup_link),
+    Kind(
+        name="requirement_must_act",
+        app=APP,
+        still_owed=_owes_set_up_some_day,
+        values=_setup_link,
+    ),
     Kind(name="requirement_ready", app=APP, still_owed=_comes_out(Outcome.READY)),
     Kind(name="requirement_exempt", app=APP, still_owed=_comes_out(Outcome.EXEMPT)),
-    Kind(name="due_at_once", app=APP, still_owed=_owes_set_up, values=_setup_link),
+    Kind(name="due_at_once", app=APP, still_owed=_owes_set_up_some_day, values=_setup_link),
     Kind(name="reminder_12h", app=APP, still_owed=_owes_set_up, values=_setup_link),
     Kind(name="reminder_1h", app=APP, still_owed=_owes_set_up, values=_setup_link),
     Kind(name="provider_off", app=APP, still_owed=_owes_set_up, values=_ways_to_set_up),
