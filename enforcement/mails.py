@@ -76,13 +76,21 @@ def _comes_out(outcome: Outcome) -> StillOwed:
     return still
 
 
-def _asked_link(notice: Notice, now: datetime) -> dict[str, Any]:
-    """Whoever is past the own deadline is told so: the wish of an owner comes at any time."""
-    due = decide(standing_for(notice.user), now=now) if notice.user else None
-    is_ahead = due is not None and due.is_ahead
-    until = due.until if due is not None and is_ahead else None
-    told = told_in(until, zone_of(notice.user)) if until else ""
-    return {**_setup_link(notice, now), "is_ahead": is_ahead, "until": until, "until_told": told}
+def _to_set_up(notice: Notice, now: datetime) -> dict[str, Any]:
+    """The link, and by when: the earliest deadline of all the reader's accounts, or a pass's end.
+
+    The mail was owed for the deadline of one account, which may be later, or had more time left.
+    """
+    found = decide(_standing_of(notice), now=now)
+    owed_for = datetime.fromisoformat(notice.context["deadline"])
+    deadline, is_ahead = found.until or owed_for, found.is_ahead or found.is_on_pass
+    return {
+        **_setup_link(notice, now),
+        "is_ahead": is_ahead,
+        "is_as_owed": is_ahead and deadline == owed_for,
+        "deadline": deadline,
+        "deadline_told": told_in(deadline, zone_of(notice.user)),
+    }
 
 
 def _still_outside(notice: Notice, now: datetime) -> bool:
@@ -118,7 +126,7 @@ def _ways_to_set_up(notice: Notice, now: datetime) -> dict[str, Any]:
     """Who came through single sign-on alone has no password yet, which set-up asks for."""
     has_password = notice.user is not None and notice.user.has_usable_password()
     choose = absolute(reverse("password_reset"))
-    return {**_setup_link(notice, now), "has_password": has_password, "password_url": choose}
+    return {**_to_set_up(notice, now), "has_password": has_password, "password_url": choose}
 
 
 def _revoke_link(notice: Notice, now: datetime) -> dict[str, Any]:
@@ -144,15 +152,15 @@ register(
         name="requirement_must_act",
         app=APP,
         still_owed=_owes_set_up_some_day,
-        values=_setup_link,
+        values=_to_set_up,
     ),
     Kind(name="requirement_ready", app=APP, still_owed=_comes_out(Outcome.READY)),
     Kind(name="requirement_exempt", app=APP, still_owed=_comes_out(Outcome.EXEMPT)),
-    Kind(name="due_at_once", app=APP, still_owed=_owes_set_up_some_day, values=_setup_link),
-    Kind(name="reminder_12h", app=APP, still_owed=_owes_set_up, values=_setup_link),
-    Kind(name="reminder_1h", app=APP, still_owed=_owes_set_up, values=_setup_link),
+    Kind(name="due_at_once", app=APP, still_owed=_owes_set_up_some_day, values=_to_set_up),
+    Kind(name="reminder_12h", app=APP, still_owed=_owes_set_up, values=_to_set_up),
+    Kind(name="reminder_1h", app=APP, still_owed=_owes_set_up, values=_to_set_up),
     Kind(name="provider_off", app=APP, still_owed=_owes_set_up, values=_ways_to_set_up),
-    Kind(name="reminder_asked", app=APP, still_owed=_owes_set_up, values=_asked_link),
+    Kind(name="reminder_asked", app=APP, still_owed=_owes_set_up, values=_to_set_up),
     Kind(name="advice_address", app=APP, still_owed=_still_outside, values=_email_settings),
     Kind(name="signed_out", app=APP, still_owed=_must_act, values=_setup_link),
     Kind(name="owner_requirement_on", app=APP, still_owed=_owner_of_open_period),

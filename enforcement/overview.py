@@ -201,7 +201,8 @@ def _mail(policy: Policy, viewer: User, name: str, *, now: datetime) -> tuple[st
         context=notices.context_of(policy),
         now=now,
     )
-    shown = letters.build(notice, replace(kind, values=lambda *_: {"setup_url": link}), now=now)
+    made_up = {"setup_url": link, "is_ahead": True}
+    shown = letters.build(notice, replace(kind, values=lambda *_: made_up), now=now)
     return str(shown.subject), str(shown.body)
 
 

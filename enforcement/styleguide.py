@@ -140,13 +140,12 @@ def sample_mail(kind: Kind, *, now: datetime, **values: Any) -> EmailMultiAltern
         ),
         here,
     )
-    until = letters.told_in(now + HOUR, letters.zone_of(None))
     made_up = {
         **links,
         "code": "012345",
         "person_name": values.get("person_name", "Ada"),
-        "is_ahead": True,
-        "until_told": until,
+        "is_ahead": values.get("is_ahead", True),
+        "is_as_owed": values.get("is_as_owed", True),
     }
     return letters.build(notice, replace(kind, values=lambda *_: made_up), now=now)
 
