@@ -103,6 +103,7 @@ def _send_one(notice: Notice, outgoing: _Outgoing, *, now: datetime) -> None:
         if _is_stale(notice, kind, now=now):
             _settle(notice, NoticeState.DROPPED)
             return
+        kind = mail.fit(notice, kind, now=now)
         outgoing.send(letters.build(notice, kind, now=now))
     except User.DoesNotExist:
         _settle(notice, NoticeState.DROPPED)  # deleted since the row was claimed, as the row was

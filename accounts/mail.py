@@ -16,6 +16,7 @@ from accounts import locks, spare
 from accounts.models import Account, Membership, Notice, User
 
 Values = Callable[[Notice, datetime], dict[str, Any]]
+Fitting = Callable[[Notice, datetime], str]
 StillOwed = Callable[[Notice, datetime], bool]
 
 SENT_AGAIN_AT = "sent_again_at"  # in the context of a mail that an owner sends again
@@ -29,6 +30,8 @@ class Kind:
     app: str
     still_owed: StillOwed | None = None
     values: Values | None = None
+    # Where several kinds tell of one thing: the name of the one whose text fits by now.
+    fitting: Fitting | None = None
     # Mails that nobody but the recipient may know of; trouble with them is not shown to owners.
     is_private: bool = False
     # Whether the mail carries the link that says "it wasn't me", and how long that works.
@@ -56,6 +59,15 @@ def registered() -> Sequence[Kind]:
 def kind_of(notice: Notice) -> Kind | None:
     """Return the kind of a row; None for one that no release knows any more."""
     return _kinds.get(notice.kind)
+
+
+def fit(notice: Notice, kind: Kind, *, now: datetime) -> Kind:
+    """Have the row be of the kind that fits by now, and return it; the row is not sent yet."""
+    name = kind.fitting(notice, now) if kind.fitting else kind.name
+    if name != kind.name:
+        Notice.objects.filter(pk=notice.pk).update(kind=name)
+        notice.kind = name
+    return _kinds[name]
 
 
 def owe(

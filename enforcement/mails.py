@@ -7,11 +7,11 @@ from django.urls import reverse
 
 from accounts import invitations, mail
 from accounts.letters import absolute, told_in, zone_of
-from accounts.mail import Kind, StillOwed, register
+from accounts.mail import Kind, register
 from accounts.models import Account, Membership, Notice, User
 from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
-from enforcement.notices import Outcome, must_act, outcome_of
+from enforcement.notices import MAIL_OF, Outcome, must_act, outcome_of
 from enforcement.standing import standing_for, standing_in
 from twofactor import mailbox
 
@@ -44,13 +44,6 @@ def _owes_set_up(notice: Notice, now: datetime) -> bool:
     return _period_runs(notice, now) and must_act(_standing_of(notice), now=now)
 
 
-def _owes_set_up_some_day(notice: Notice, now: datetime) -> bool:
-    """The same, but for a pass: that only puts it off."""
-    if not _period_runs(notice, now):
-        return False
-    return outcome_of(_standing_of(notice), now=now) in {Outcome.ON_PASS, Outcome.MUST_ACT}
-
-
 def _standing_of(notice: Notice) -> Standing:
     """Return where the reader stands in the account, as those who owe mails see it.
 
@@ -65,15 +58,18 @@ def _account_of(notice: Notice) -> Account:
     return Policy.objects.select_related("account").get(pk=notice.context["policy"]).account
 
 
-def _comes_out(outcome: Outcome) -> StillOwed:
-    """Return the question whether the requirement still means ``outcome`` for the reader."""
+def _text_of_start(notice: Notice, now: datetime) -> str:
+    """Return the kind of mail that tells the reader of a requirement as of now."""
+    return MAIL_OF[outcome_of(_standing_of(notice), now=now)]
 
-    def still(notice: Notice, now: datetime) -> bool:
-        if not _period_runs(notice, now):
-            return False
-        return outcome_of(_standing_of(notice), now=now) is outcome
 
-    return still
+def _still_tells(notice: Notice, now: datetime) -> bool:
+    """Whether the mail fits its reader, or set-up is owed by now; a pass only puts that off.
+
+    Who was to be told to act, and need not by now, is told nothing.
+    """
+    fits = {notice.kind, MAIL_OF[Outcome.MUST_ACT]}
+    return _period_runs(notice, now) and _text_of_start(notice, now) in fits
 
 
 def _to_set_up(notice: Notice, now: datetime) -> dict[str, Any]:
@@ -148,15 +144,10 @@ def _invitation_open(notice: Notice, now: datetime) -> bool:
 
 APP = "enforcement"
 register(
-    Kind(
-        name="requirement_must_act",
-        app=APP,
-        still_owed=_owes_set_up_some_day,
-        values=_to_set_up,
-    ),
-    Kind(name="requirement_ready", app=APP, still_owed=_comes_out(Outcome.READY)),
-    Kind(name="requirement_exempt", app=APP, still_owed=_comes_out(Outcome.EXEMPT)),
-    Kind(name="due_at_once", app=APP, still_owed=_owes_set_up_some_day, values=_to_set_up),
+    Kind(name="requirement_must_act", app=APP, still_owed=_still_tells, values=_to_set_up),
+    Kind(name="requirement_ready", app=APP, still_owed=_still_tells, fitting=_text_of_start),
+    Kind(name="requirement_exempt", app=APP, still_owed=_still_tells, fitting=_text_of_start),
+    Kind(name="due_at_once", app=APP, still_owed=_still_tells, values=_to_set_up),
     Kind(name="reminder_12h", app=APP, still_owed=_owes_set_up, values=_to_set_up),
     Kind(name="reminder_1h", app=APP, still_owed=_owes_set_up, values=_to_set_up),
     Kind(name="provider_off", app=APP, still_owed=_owes_set_up, values=_ways_to_set_up),

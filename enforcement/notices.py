@@ -2,7 +2,7 @@
 
 Called by the sweep. Each mail is one row, unique per recipient, kind and period, so a job that
 runs twice, late or in parallel owes nothing twice; what is stale by the time it would be sent is
-dropped by ``enforcement.mails``.
+dropped by ``enforcement.mails``, or told in the text that fits by then.
 """
 
 from collections import Counter

@@ -1,5 +1,6 @@
 """Each mail fits its reader at the moment of sending: who is free of it, and by when to act."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +13,8 @@ from enforcement.models import Policy
 from tests.enforcement.kit import DAY, HOUR, MINUTE, end_provider, provider_of, sign_in
 from tests.factories import make_user
 from tests.journeys.clock import Clock
+from tests.twofactor.people import enrol_app
+from twofactor import enrolment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -184,3 +187,31 @@ def test_a_run_out_pass_leaves_no_time_although_the_deadline_is_ahead(
     (text,) = texts_sent(clock)
     assert "The time to set it up is over" in text
     assert not [each for each in PROMISES if each in text]
+
+
+# The start of a requirement is told once to each, in the text that fits when it is sent.
+
+TOLD_INSTEAD = {
+    "nothing": (None, "requirement_ready"),
+    "reset": (enrolment.reset, "requirement_must_act"),
+    "pass": (passes.grant_pass, "requirement_must_act"),
+}
+
+
+@pytest.mark.parametrize(("happens", "kind"), TOLD_INSTEAD.values(), ids=TOLD_INSTEAD)
+def test_who_is_no_longer_ready_is_told_to_act_instead(
+    happens: Callable[..., object] | None, kind: str, northwind: Account, ada: User, clock: Clock
+) -> None:
+    enrol_app(ada, now=clock.now)
+    policy = policies.switch_on(account=northwind, actor=None, now=clock.now)
+    owe("requirement_ready", policy, ada, clock=clock)
+    if happens:
+        person = User.objects.get(pk=ada.pk)
+        happens(user=person, actor=None, reason="Lost phone", now=clock.now)
+    Notice.objects.exclude(kind="requirement_ready").delete()
+    (text,) = texts_sent(clock)
+    assert ("you are ready" in text) is (kind == "requirement_ready")
+    assert Notice.objects.get().kind == kind
+    Policy.objects.update(announced_at=None)  # killed before the mark
+    notices.announce(now=clock.now)
+    assert not Notice.objects.filter(user=ada, state=Notice.State.OWED).exists()

@@ -14,7 +14,6 @@ from tests.enforcement.kit import DAY, HOUR, MINUTE, MS, enrolled_person
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
-from twofactor import enrolment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -172,22 +171,6 @@ def test_owners_hear_of_a_period_while_it_lasts_and_while_they_own_the_account(
         User.objects.filter(pk=owner.pk).update(is_active=False)
     Notice.objects.exclude(kind=kind).delete()
     assert send(clock.now) == ([owner.email] if what == "nothing" else [])
-
-
-@pytest.mark.parametrize("what", ["nothing", "reset", "pass"])
-def test_who_is_no_longer_ready_is_not_told_so(
-    what: str, northwind: Account, ada: User, clock: Clock
-) -> None:
-    enrol_app(ada, now=clock.now)
-    policies.switch_on(account=northwind, actor=None, now=clock.now)
-    notices.announce(now=clock.now)
-    person = User.objects.get(pk=ada.pk)
-    if what == "reset":
-        enrolment.reset(person, actor=None, reason="Lost phone", now=clock.now)
-    if what == "pass":
-        passes.grant_pass(user=person, actor=None, reason="Lost phone", now=clock.now)
-    Notice.objects.exclude(kind="requirement_ready").delete()
-    assert send(clock.now) == ([ada.email] if what == "nothing" else [])
 
 
 # Reminders.
