@@ -94,11 +94,23 @@ def commands(port: int) -> list[list[str]]:
     web = ["gunicorn", "settings.wsgi", f"--bind={HOST}:{port}", "--workers=2", "--threads=4"]
     # gunicorn's control socket would lie in the home directory, which may be closed to us.
     web += ["--preload", "--no-control-socket", "--log-level=warning", "--graceful-timeout=5"]
-    celery = [sys.executable, "-W", f"ignore:{AS_ROOT}", "-m", "celery", "-q", "-A", "settings"]
-    worker = ["worker", "--concurrency=2", "--loglevel=WARNING", "--without-heartbeat"]
+    # Each task is told at INFO: that would bury what the web server has to tell.
+    level = os.environ.get("LOG_LEVEL", "WARNING")
+    celery = [
+        "env",
+        f"LOG_LEVEL={level}",
+        sys.executable,
+        "-W",
+        f"ignore:{AS_ROOT}",
+        "-m",
+        "celery",
+        "-q",
+        "-A",
+        "settings",
+    ]
+    worker = ["worker", "--concurrency=2", "--without-heartbeat"]
     worker += ["--without-gossip", "--without-mingle"]  # there is no other worker to talk to
-    beat = ["beat", "--loglevel=WARNING"]
-    return [python + web, celery + worker, celery + beat]
+    return [python + web, celery + worker, [*celery, "beat"]]
 
 
 def announce(port: int) -> None:

@@ -5,8 +5,10 @@ rows say what is owed, a message only wakes a worker, and beat sweeps the rows.
 """
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 
 from settings import broker
 
@@ -16,3 +18,8 @@ broker.register()
 app = Celery("gatehouse")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def log_as_the_web_does(**_: Any) -> None:
+    """Leave LOGGING, and so LOG_LEVEL, as it is: Celery would set a level of its own."""

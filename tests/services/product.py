@@ -41,8 +41,7 @@ def running_worker(
     *, folder: Path, env: Mapping[str, str], options: tuple[str, ...] = ()
 ) -> Iterator[Process]:
     """Start a real Celery worker; returns when it takes tasks. ``process.kill()`` ends it hard."""
-    command = python("-m", "celery", "-A", "settings", "worker", "--concurrency=2")
-    command += ["--loglevel=INFO", *options]
+    command = python("-m", "celery", "-A", "settings", "worker", "--concurrency=2", *options)
     with running(command, folder=folder, env=env) as process:
         process.wait_until(lambda: " ready." in process.output())
         yield process
@@ -50,7 +49,7 @@ def running_worker(
 
 @contextlib.contextmanager
 def running_beat(*, folder: Path, env: Mapping[str, str]) -> Iterator[Process]:
-    command = python("-m", "celery", "-A", "settings", "beat", "--loglevel=INFO")
+    command = python("-m", "celery", "-A", "settings", "beat")
     with running(command, folder=folder, env=env) as process:
         process.wait_until(lambda: "beat: Starting" in process.output())
         yield process
