@@ -17,7 +17,7 @@ DEBUG = False
 SECRET_KEY = env.text("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
 FIELD_KEYS = env.names("FIELD_KEYS")
-ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
+ALLOWED_HOSTS = [host.lower() for host in env.names("ALLOWED_HOSTS")]
 BASE_URL = env.site("BASE_URL")
 FORCE_SCRIPT_NAME = env.url_prefix("FORCE_SCRIPT_NAME")
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0)
@@ -182,7 +182,7 @@ AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 
-PASSWORD_MIN_LENGTH = env.number("PASSWORD_MIN_LENGTH", default=12, least=8)
+PASSWORD_MIN_LENGTH = env.number("PASSWORD_MIN_LENGTH", default=12, least=8, most=256)
 PASSWORD_RESET_TIMEOUT = 3600
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -231,7 +231,7 @@ TWO_FACTOR_SELF_SERVICE = env.flag("TWO_FACTOR_SELF_SERVICE", default=False)
 TWO_FACTOR_OWNER_PASSES = env.flag("TWO_FACTOR_OWNER_PASSES", default=False)
 TWO_FACTOR_PASS_APPROVAL = env.flag("TWO_FACTOR_PASS_APPROVAL", default=False)
 AUDIT_HEAD_FILE = env.optional_path("AUDIT_HEAD_FILE")
-AUDIT_RETENTION_DAYS = env.optional_number("AUDIT_RETENTION_DAYS", least=1)
+AUDIT_RETENTION_DAYS = env.optional_number("AUDIT_RETENTION_DAYS", least=1, most=36_500)
 SSO_ALLOW_PRIVATE = env.flag("SSO_ALLOW_PRIVATE", default=False)
 
 # Mail and texts

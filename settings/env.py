@@ -19,6 +19,7 @@ import environ
 TRUE = frozenset({"1", "on", "true", "yes"})
 FALSE = frozenset({"0", "off", "false", "no"})
 LONGEST = 10 * 365 * 86400  # seconds; more is a slip of the keyboard
+MOST = 9_999_999_999
 
 
 def refuse(message: str) -> NoReturn:
@@ -85,7 +86,7 @@ def url_prefix(name: str) -> str | None:
 
 def countries(name: str, default: str) -> list[str]:
     """Return codes of countries as ISO 3166-1 spells them."""
-    found = names(name, default)
+    found = [code.upper() for code in names(name, default)]
     if not all(re.fullmatch(r"[A-Z]{2}", code) for code in found):
         refuse(f"{name} must be two-letter codes of countries, separated by commas.")
     return found
@@ -100,26 +101,24 @@ def flag(name: str, *, default: bool) -> bool:
     return refuse(f"{name} must be on or off.") if value else default
 
 
-def number(name: str, *, default: int, least: int = 0) -> int:
-    found = optional_number(name, least=least)
+def number(name: str, *, default: int, least: int = 0, most: int = MOST) -> int:
+    found = optional_number(name, least=least, most=most)
     return default if found is None else found
 
 
-def optional_number(name: str, *, least: int = 0) -> int | None:
+def optional_number(name: str, *, least: int = 0, most: int = MOST) -> int | None:
     value = text(name)
     if not value:
         return None
-    # isdecimal() alone lets other alphabets' digits pass.
-    if not (value.isascii() and value.isdecimal()) or len(value) > 10 or int(value) < least:
-        refuse(f"{name} must be a whole number, {least} or more.")
+    # isdecimal() alone lets other alphabets' digits pass; a long one takes int() long.
+    is_number = value.isascii() and value.isdecimal() and len(value) <= len(str(MOST))
+    if not is_number or not least <= int(value) <= most:
+        refuse(f"{name} must be a whole number from {least} to {most}.")
     return int(value)
 
 
 def seconds(name: str, *, default: int) -> timedelta:
-    value = number(name, default=default, least=1)
-    if value > LONGEST:
-        refuse(f"{name} must be ten years at most, in seconds.")
-    return timedelta(seconds=value)
+    return timedelta(seconds=number(name, default=default, least=1, most=LONGEST))
 
 
 def names(name: str, default: str = "") -> list[str]:

@@ -87,3 +87,23 @@ def test_mail_with_and_without_encryption(monkeypatch: pytest.MonkeyPatch) -> No
     assert (found["EMAIL_HOST_PASSWORD"], found["EMAIL_USE_TLS"]) == ("p@ss", True)
     monkeypatch.setenv("X", "smtp://127.0.0.1:2525")
     assert not env.mail("X").get("EMAIL_USE_TLS")
+
+
+@pytest.mark.parametrize(
+    ("value", "is_good"),
+    [("8", True), ("7", False), ("10", True), ("11", False), ("9" * 5000, False)],
+)
+def test_a_number_has_both_its_bounds_told(
+    value: str, is_good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("X", value)
+    if is_good:
+        assert env.number("X", default=9, least=8, most=10) == int(value)
+        return
+    with pytest.raises(SystemExit, match="X must be a whole number from 8 to 10"):
+        env.number("X", default=9, least=8, most=10)
+
+
+def test_countries_are_the_same_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "us, Ca")
+    assert env.countries("X", "") == ["US", "CA"]
