@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
 from accounts import words
 
 BAD_USAGE = 2
+# Not there, not writable, or without our tables.
+UNUSABLE = (OperationalError, InterfaceError, ProgrammingError)
 TRIES = 5
 T = TypeVar("T")
 
@@ -49,6 +51,10 @@ class OneLineCommand(BaseCommand):
         except CommandError as error:
             said = words.one_line(str(error))
             raise CommandError(said, returncode=error.returncode) from None
+        except UNUSABLE as error:
+            said = words.one_line(str(error))
+            told = f"The database can't be used (does it run, and is it migrated?): {said}"
+            raise CommandError(told) from error
 
     def check_usage(self, argv: list[str]) -> None:
         """Read the arguments before argparse does, which would print the whole usage, too.

@@ -21,6 +21,7 @@ from accounts.models import Membership, Role, User
 from accounts.widgets import LongSelect
 
 SEVERAL = 2
+LONGEST_PASSWORD = 4096  # more costs a hash's time for nothing (CWE-400)
 CONTINENTS = (
     "Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/",
     "Pacific/",
@@ -72,7 +73,7 @@ class LoginForm(forms.Form):
     password = forms.CharField(
         label=gettext_lazy("Password"),
         strip=False,
-        max_length=4096,
+        max_length=LONGEST_PASSWORD,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     next = NextField()
@@ -94,7 +95,7 @@ class SignInPasswordForm(forms.Form):
     password = forms.CharField(
         label=gettext_lazy("Password"),
         strip=False,
-        max_length=4096,
+        max_length=LONGEST_PASSWORD,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
 
@@ -225,7 +226,7 @@ class NewPersonForm(forms.Form):
     password = forms.CharField(
         label=gettext_lazy("Choose a password"),
         strip=False,
-        max_length=4096,
+        max_length=LONGEST_PASSWORD,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=password_validators_help_text_html,
     )

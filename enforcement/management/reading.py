@@ -1,6 +1,7 @@
 """What the commands share: reading their arguments, with one clear line for what is wrong."""
 
 import sys
+import unicodedata
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -8,6 +9,7 @@ from django.core.management.base import CommandError
 from django.core.validators import validate_email
 
 from accounts.emails import LONGEST_EMAIL, canonical_email
+from accounts.forms import LONGEST_PASSWORD
 from accounts.models import Account, User
 
 
@@ -44,7 +46,11 @@ def password_from_stdin(user: User | None = None) -> str:
 
     :raises CommandError: for a password that the site would not accept.
     """
-    password = sys.stdin.readline().rstrip("\n")
+    password = sys.stdin.readline().rstrip("\r\n")
+    if len(password) > LONGEST_PASSWORD:
+        raise CommandError(f"A password has at most {LONGEST_PASSWORD} characters.")
+    if any(unicodedata.category(letter) == "Cc" for letter in password):
+        raise CommandError("A password has no control characters: nobody could type them.")
     try:
         validate_password(password, user)
     except ValidationError as error:

@@ -137,3 +137,40 @@ def test_slow_tasks_end_before_redis_hands_them_out_again() -> None:
     found = read("CELERY_TASK_TIME_LIMIT", "CELERY_BROKER_TRANSPORT_OPTIONS")
     visible = found["CELERY_BROKER_TRANSPORT_OPTIONS"]["visibility_timeout"]
     assert found["CELERY_TASK_TIME_LIMIT"] < visible
+
+
+def test_hosts_have_no_case() -> None:
+    assert read("ALLOWED_HOSTS", ALLOWED_HOSTS="Gatehouse.EXAMPLE")["ALLOWED_HOSTS"] == [
+        "gatehouse.example"
+    ]
+
+
+UNUSABLE = {
+    "no such settings": (
+        {"DJANGO_SETTINGS_MODULE": "settings.prodution"},
+        "DJANGO_SETTINGS_MODULE",
+    ),
+    "no server": (
+        {"DATABASE_URL": "postgres://u:db-secret@127.0.0.1:1/x"},
+        "database can't be used",
+    ),
+    "no tables": ({"DATABASE_URL": "sqlite:///:memory:"}, "is it migrated?"),
+}
+
+
+@pytest.mark.parametrize(("differences", "complaint"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_command_that_cant_begin_says_why_in_one_line(
+    differences: dict[str, str], complaint: str
+) -> None:
+    done = subprocess.run(
+        python("manage.py", "verify_audit"),
+        env=environment(**{"DJANGO_SETTINGS_MODULE": "settings.local", **differences}),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert complaint in done.stderr
+    assert "db-secret" not in done.stderr
