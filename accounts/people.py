@@ -5,7 +5,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from accounts import audit, memberships, sessions
+from accounts import audit, memberships, passwords, sessions
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 
@@ -29,6 +29,18 @@ def create(
         email=email, name=name, password=password, language=language, joined_at=now
     )
     audit.record(Event.PERSON_ADDED, actor=actor or user, subject=user, now=now)
+    return user
+
+
+@transaction.atomic
+def create_by_hand(*, email: str, password: str | None, now: datetime) -> User:
+    """Make a sign-in from the command line; without a password, its person is mailed to choose one.
+
+    :raises django.db.IntegrityError: if the address has one.
+    """
+    user = create(email=email, password=password, actor=None, now=now)
+    if password is None:
+        passwords.ask_to_choose(user, now=now)
     return user
 
 

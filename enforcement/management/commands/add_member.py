@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import passwords, people
+from accounts import people
 from accounts.commands import OneLineCommand, beside_others
 from accounts.models import Account, Membership, Role, User
 from enforcement import joining
@@ -44,9 +44,7 @@ def _add(account: Account, email: str, role: str, password: str | None) -> None:
     if user is not None and Membership.objects.filter(account=account, user=user).exists():
         raise CommandError(f"{email} is a member of {account.slug} already.")
     if user is None:
-        user = people.create(email=email, password=password, actor=None, now=now)
-        if password is None:
-            passwords.ask_to_choose(user, now=now)
+        user = people.create_by_hand(email=email, password=password, now=now)
     elif password is not None:
         raise CommandError(KEPT.format(email))
     joining.add_by_hand(user=user, account=account, role=role, actor=None, now=now)

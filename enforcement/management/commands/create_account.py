@@ -45,7 +45,7 @@ def _create(name: str, email: str, plan: str, password: str | None) -> str:
     now = timezone.now()
     owner = User.objects.select_for_update(no_key=True).filter(email=email).first()
     if owner is None:
-        owner = people.create(email=email, password=password, actor=None, now=now)
+        owner = people.create_by_hand(email=email, password=password, now=now)
     elif password is not None:
         raise CommandError(f"{email} has a sign-in already; its password stays as it is.")
     if not owner.is_active:
