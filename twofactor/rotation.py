@@ -5,7 +5,7 @@ written only under its lock. Killed half-way, it goes on with the rows that are 
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +18,7 @@ from twofactor import phones, safety_net
 from twofactor.models import BackupCode, SMSDevice, TOTPDevice
 
 CHUNK = 200
+LINK_LIFE = timedelta(days=7)  # of whichever link in a mail lives longest
 
 
 def reseal_all(*, now: datetime) -> dict[str, int]:

@@ -110,6 +110,11 @@ def test_create_account_keeps_the_password_of_who_has_one(clock: Clock, typed: i
 # add_member
 
 
+def test_a_new_owner_without_a_password_is_mailed_the_way_to_one(clock: Clock) -> None:
+    run("create_account", "Northwind", "--owner", "olga@northwind.example")
+    assert Notice.objects.get().kind == "password_reset"
+
+
 def test_add_member_adds_a_new_person_and_mails_the_way_to_a_password(
     northwind: Account, clock: Clock
 ) -> None:
@@ -337,8 +342,9 @@ def test_setup_link_proves_the_mailbox(ada: User, northwind: Account, clock: Clo
 def test_rotate_keys_moves_what_is_sealed(clock: Clock, settings: Any) -> None:
     enrolled = enrolled_person()
     settings.FIELD_KEYS = ["a-newer-key-of-more-than-32-bytes!!", *settings.FIELD_KEYS]
-    assert run("rotate_keys")
+    assert f"keep it until {clock.now + 7 * DAY:%Y-%m-%d %H:%M} UTC." in run("rotate_keys")
     settings.FIELD_KEYS = settings.FIELD_KEYS[:1]
+    assert "until" not in run("rotate_keys")
     assert enrolled.app
     enrolled.app.refresh_from_db()
     assert enrolled.app.open_secret() == enrolled.secret
