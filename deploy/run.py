@@ -143,6 +143,7 @@ def main() -> int:
 
     lock = lock_var(settings.VAR_DIR)
     check_port(port)
+    (settings.VAR_DIR / "port").write_text(str(port))
     import django
 
     django.setup()

@@ -131,6 +131,14 @@ def path(name: str, *, default: Path) -> Path:
     return Path(value).expanduser().absolute() if value else default
 
 
+def kept_number(file: Path) -> int | None:
+    """Return what another process left in ``file``, if it did."""
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def optional_path(name: str) -> Path | None:
     return Path(text(name)).expanduser().absolute() if text(name) else None
 

@@ -45,6 +45,16 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert "gatehouse.sqlite3 cannot be used: file is not a database" in message
 
 
+def test_links_of_a_command_lead_to_the_port_that_was_chosen(tmp_path: Path) -> None:
+    (tmp_path / "gatehouse.sqlite3").write_bytes(b"no database")
+    port = free_port()
+    refused(tmp_path, PORT=str(port))
+    env = {**product_environment(tmp_path), "DJANGO_SETTINGS_MODULE": "settings.local"}
+    command = python("-c", "from django.conf import settings; print(settings.BASE_URL)")
+    said = subprocess.check_output(command, env=env, cwd=ROOT, text=True)
+    assert said.strip() == f"http://127.0.0.1:{port}"
+
+
 def test_a_database_server_that_is_away(tmp_path: Path) -> None:
     url = f"postgres://app:db-secret@127.0.0.1:{free_port()}/gatehouse"
     message = refused(tmp_path, DATABASE_URL=url)
