@@ -146,7 +146,7 @@ def link(provider: Provider, user: User, subject: str, *, now: datetime) -> bool
     False where somebody was quicker, or the person may no longer come in.
     """
     mine = Q(user=user) | Q(subject=subject)
-    User.objects.locked(user.pk)
+    user = User.objects.locked(user.pk)
     if Identity.objects.filter(mine, provider=provider).exists():
         return False
     if not _belongs(provider, user, now=now):

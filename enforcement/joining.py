@@ -63,10 +63,13 @@ def accept(
     :raises NotJoinable: if the invitation is not open, or is somebody else's.
     :raises SetUpFirst: if the account requires what the person has not set up.
     """
-    User.objects.locked(user.pk)  # first, as at the end of a sign-in that accepts
+    # First, as at the end of a sign-in that accepts; what counts is what is so under the lock.
+    user = User.objects.locked(user.pk)
     _wait_for_switch(invitation.account_id)
     locked = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
     invitation = check_usable(locked, now=now)
+    if not user.is_active:
+        raise NotJoinable(_("This sign-in is deactivated."))
     if canonical_email(user.email) != invitation.email:
         told = _("This invitation is for %(address)s.")
         raise NotJoinable(filled(told, address=invitation.email))

@@ -1,5 +1,6 @@
 """Accepting an invitation, being added by hand: set-up comes first, the membership last."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +92,41 @@ def test_who_is_on_a_pass_joins(
     guest.refresh_from_db()
     invitation = invite(northwind, guest, owner, now)
     assert joining.accept(invitation=invitation, user=guest, now=now)
+
+
+def revoke(person: User, now: datetime) -> None:
+    passes.revoke_pass(user=person, actor=None, now=now)
+
+
+def deactivate(person: User, now: datetime) -> None:
+    people.deactivate(user=person, actor=None, now=now)
+
+
+def change_address(person: User, now: datetime) -> None:
+    User.objects.filter(pk=person.pk).update(email="moved@elsewhere.example")
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [(revoke, SetUpFirst), (deactivate, NotJoinable), (change_address, NotJoinable)],
+)
+def test_who_joins_is_judged_by_the_facts_under_the_lock(
+    change: Callable[[User, datetime], None],
+    refusal: type[Exception],
+    northwind: Account,
+    owner: User,
+    guest: User,
+    now: datetime,
+) -> None:
+    """The request read its person, and waited for the lock while something changed."""
+    policies.switch_on(account=northwind, actor=owner, now=now)
+    invitation = invite(northwind, guest, owner, now)
+    passes.grant_pass(user=guest, actor=None, reason="no phone", now=now)
+    read = User.objects.get(pk=guest.pk)
+    change(guest, now)
+    with pytest.raises(refusal):
+        joining.accept(invitation=invitation, user=read, now=now)
+    assert not Membership.objects.filter(account=northwind, user=guest).exists()
 
 
 def test_an_account_of_before_its_requirement_asks_for_nothing(

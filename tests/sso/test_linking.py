@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import memberships, moving
+from accounts import invitations, memberships, moving, sso_linking
 from accounts.audit import Event
 from accounts.models import AuditEvent, Identity, Membership, Notice, Role, User
 from tests.factories import PASSWORD, make_user
@@ -212,3 +212,16 @@ def test_who_goes_at_the_code_page_is_no_new_person(how: str, northwind: House) 
     northwind.client.post("/login/verify/", {"code": code})
     assert signed_in_as(northwind.client) == enrolled.user.email
     assert not Membership.objects.filter(user=enrolled.user).exists()
+
+
+def test_whose_address_changed_meanwhile_is_not_linked_by_the_old_one(northwind: House) -> None:
+    """The invitation went to the address that the request read before it waited for the lock."""
+    owner, now = make_user(), timezone.now()
+    Membership.objects.create(account=northwind.account, user=owner, role=Role.OWNER)
+    ada = make_user(northwind.idp.person["email"])
+    invitations.invite(
+        account=northwind.account, email=ada.email, role=Role.MEMBER, actor=owner, now=now
+    )
+    User.objects.filter(pk=ada.pk).update(email="ada@home.example")
+    assert not sso_linking.link(northwind.provider, ada, "ada-1", now=now)
+    assert not Identity.objects.exists()
