@@ -46,9 +46,20 @@ def _check(account: Account, actor: User | None, reason: str) -> None:
         raise NotSwitchable(_("Give a reason: support switches only on an owner's request."))
 
 
-@transaction.atomic
 def switch_on(*, account: Account, actor: User | None, now: datetime, reason: str = "") -> Policy:
     """Require two-factor authentication of ``account`` from ``now``; return the period.
+
+    :raises NotSwitchable: if the plan or the role of ``actor`` does not allow it.
+    """
+    policy, _is_new = get_or_begin(account=account, actor=actor, now=now, reason=reason)
+    return policy
+
+
+@transaction.atomic
+def get_or_begin(
+    *, account: Account, actor: User | None, now: datetime, reason: str = ""
+) -> tuple[Policy, bool]:
+    """Require it as ``switch_on`` does; return the period, and whether this call made it.
 
     Whoever comes second gets the period that the first began: two clicks are one period.
 
@@ -60,7 +71,7 @@ def switch_on(*, account: Account, actor: User | None, now: datetime, reason: st
         raise NotSwitchable(_("Only accounts on the Enterprise plan can require this."))
     running = current(account)
     if running is not None:
-        return running
+        return running, False
     starts_at = _after_who_joined(account, now=now)
     policy = Policy.objects.create(
         account=account,
@@ -78,7 +89,7 @@ def switch_on(*, account: Account, actor: User | None, now: datetime, reason: st
         now=now,
     )
     transaction.on_commit(wake_sweep, robust=True)
-    return policy
+    return policy, True
 
 
 def _after_who_joined(account: Account, *, now: datetime) -> datetime:

@@ -29,14 +29,16 @@ def switch(*, account: Account, is_on: bool, actor: User, reason: str, now: date
     :raises enforcement.policies.NotSwitchable: if the plan, the role of ``actor`` or a missing
         reason forbids it.
     """
+    done = _switch(account=account, is_on=is_on, actor=actor, reason=reason, now=now)
+    if done.policy is not None and done.is_new and not is_owner(actor, account):
+        notices.tell_support_switched(done.policy, is_on=is_on, actor=actor, reason=reason, now=now)
+    return done
+
+
+def _switch(*, account: Account, is_on: bool, actor: User, reason: str, now: datetime) -> Switched:
     if is_on:
-        policy: Policy | None = policies.switch_on(
-            account=account, actor=actor, reason=reason, now=now
+        return Switched(
+            *policies.get_or_begin(account=account, actor=actor, reason=reason, now=now)
         )
-        is_new = policy is not None and policy.starts_at == now
-    else:
-        policy = policies.switch_off(account=account, actor=actor, reason=reason, now=now)
-        is_new = policy is not None
-    if policy is not None and is_new and not is_owner(actor, account):
-        notices.tell_support_switched(policy, is_on=is_on, actor=actor, reason=reason, now=now)
-    return Switched(policy, is_new)
+    ended = policies.switch_off(account=account, actor=actor, reason=reason, now=now)
+    return Switched(ended, is_new=ended is not None)

@@ -1,6 +1,7 @@
 """Switching the requirement of an account: who may, what is written, and what it costs."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from accounts.models import Account, AuditEvent, Membership, Notice, Plan, Role,
 from enforcement import policies, switching
 from enforcement.models import Policy
 from enforcement.policies import NotSwitchable
-from tests.enforcement.kit import DAY, HOUR
+from tests.enforcement.kit import DAY, HOUR, MS
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 
@@ -214,6 +215,18 @@ def test_owners_are_told_when_support_switched(
     assert [notice.recipient for notice in told] == [owner.email, owner.email]
     assert [notice.context["actor_name"] for notice in told] == ["our support", "our support"]
     assert [notice.context["is_on"] for notice in told] == [True, False]
+
+
+def test_owners_are_told_of_support_s_switch_beside_somebody_who_joins(
+    northwind: Account, owner: User, now: datetime
+) -> None:
+    """It waited for the account's lock, which an acceptance held for a moment."""
+    support = make_user(is_staff=True)
+    Membership.objects.create(account=northwind, user=make_user(), joined_at=now + 5 * MS)
+    switch = partial(switching.switch, account=northwind, is_on=True, actor=support, now=now)
+    assert switch(reason="Call").is_new
+    assert Notice.objects.filter(kind="policy_support_switched", user=owner).count() == 1
+    assert not switch(reason="Again").is_new
 
 
 def test_owners_are_not_told_so_when_an_owner_switched(
