@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.models import Account, AuditEvent, EndReason, Membership, Notice, Role, User
 from enforcement import passes, policies
-from enforcement.models import Closing, Pass, PassRequest
+from enforcement.models import Closing, Pass
 from enforcement.passes import NotGrantable
 from tests.enforcement.kit import (
     DAY,
@@ -359,39 +359,3 @@ def test_a_pass_ended_by_set_up_takes_nothing_away_later(lost: Enrolled, now: da
     enrol_app(User.objects.get(pk=lost.user.pk), now=now + HOUR)
     assert not passes.settle_pass(user=lost.user, now=now + DAY)
     assert devices.has_device(lost.user)
-
-
-# Asking for one.
-
-
-def test_asking_twice_is_one_request(lost: Enrolled, owner: User, now: datetime) -> None:
-    first = passes.ask_for_pass(user=lost.user, message="Phone stolen", now=now)
-    second = passes.ask_for_pass(user=lost.user, message="Really", now=now + HOUR)
-    assert first == second
-    asked = PassRequest.objects.get()
-    assert (asked.message, asked.asked_at) == ("Really", now)
-    passes.ask_for_pass(user=lost.user, message="", now=now + HOUR)
-    assert PassRequest.objects.get().message == "Really"
-    assert kinds(lost.user) == ["pass_asked"]
-    assert kinds(owner) == ["pass_asked_admins"]
-
-
-def test_a_grant_answers_the_request(lost: Enrolled, now: datetime) -> None:
-    passes.ask_for_pass(user=lost.user, message="x", now=now)
-    grant(lost.user, now=now + HOUR)
-    assert PassRequest.objects.get().closed_at == now + HOUR
-
-
-def test_set_up_answers_the_request(northwind: Account, ada: User, now: datetime) -> None:
-    policies.switch_on(account=northwind, actor=None, now=now - 2 * DAY)
-    passes.ask_for_pass(user=ada, message="x", now=now)
-    enrol_app(ada, now=now + HOUR)
-    assert PassRequest.objects.get().closed_at is not None
-
-
-def test_an_endorsement_grants_nothing(lost: Enrolled, owner: User, now: datetime) -> None:
-    asked = passes.ask_for_pass(user=lost.user, message="x", now=now)
-    passes.endorse_request(asked=asked, actor=owner, message="It is Lou.", now=now)
-    asked.refresh_from_db()
-    assert (asked.endorsed_by, asked.endorsement) == (owner, "It is Lou.")
-    assert not Pass.objects.exists()
