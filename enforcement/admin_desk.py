@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -33,17 +35,13 @@ class Owned:
 @dataclass(frozen=True, slots=True)
 class Desk:
     is_support: bool
-    requests: list[PassRequest]
-    approvals: list[Approval]  # for support alone
-    passes: list[RunningPass]
-    windows: list[Policy]
+    requests: Page[PassRequest]
+    at_second: set[int]  # the people among them for whom something waits for a second of support
+    approvals: Page[Approval]  # for support alone
+    passes: Page[Any]  # of RunningPass
+    windows: Page[Policy]
     owned: list[Owned]
     failed_mails: int
-
-    @property
-    def at_second(self) -> set[int]:
-        """The people for whom something waits for a second of support."""
-        return {waiting.user_id for waiting in self.approvals}
 
 
 def of(request: HttpRequest, *, now: datetime) -> Desk:
@@ -60,13 +58,21 @@ def of(request: HttpRequest, *, now: datetime) -> Desk:
         passes = passes.filter(user__memberships__account__in=binding).distinct()
         windows = windows.none()  # an owner's are told with the account itself
         failed = failed.filter(account_id__in=accounts)
-    asked = list(requests.select_related("user", "endorsed_by").order_by("asked_at")[:SHOWN])
+    asked = _page(request, "asked", requests.select_related("user", "endorsed_by"), "asked_at")
+    if not is_support(request):
+        asked.object_list = without_strangers(asked, accounts)
+    approvals = Approval.objects.filter(closed_at=None, until__gt=now)
+    if not is_support(request):
+        approvals = approvals.none()
     return Desk(
         is_support=is_support(request),
-        requests=asked if is_support(request) else without_strangers(asked, accounts),
-        approvals=_waiting(now=now) if is_support(request) else [],
-        passes=_running(passes, now=now),
-        windows=list(windows.select_related("account").order_by("deadline")[:SHOWN]),
+        requests=asked,
+        at_second=_among(asked, approvals),
+        approvals=_page(
+            request, "approvals", approvals.select_related("user", "asked_by"), "asked_at"
+        ),
+        passes=_running(request, passes, now=now),
+        windows=_page(request, "ahead", windows.select_related("account"), "deadline"),
         owned=[
             Owned(account, report.shown_policy(account, now=now))
             for account in Account.objects.filter(pk__in=accounts)
@@ -75,11 +81,20 @@ def of(request: HttpRequest, *, now: datetime) -> Desk:
     )
 
 
-def _waiting(*, now: datetime) -> list[Approval]:
-    found = Approval.objects.filter(closed_at=None, until__gt=now).order_by("asked_at")
-    return list(found.select_related("user", "asked_by")[:SHOWN])
+def _page(request: HttpRequest, name: str, found: QuerySet[Any], order: str) -> Page[Any]:
+    """Return the page of a list that the address names, which is what the list is called."""
+    rows = found.order_by(order, "pk")
+    return Paginator(rows, SHOWN).get_page(request.GET.get(name))
 
 
-def _running(passes: QuerySet[Pass], *, now: datetime) -> list[RunningPass]:
-    found = passes.select_related("user", "granted_by").order_by("until")[:SHOWN]
-    return [RunningPass(granted, int((granted.until - now).total_seconds())) for granted in found]
+def _among(asked: Page[PassRequest], approvals: QuerySet[Approval]) -> set[int]:
+    people = [each.user_id for each in asked]
+    return set(approvals.filter(user__in=people).values_list("user", flat=True))
+
+
+def _running(request: HttpRequest, passes: QuerySet[Pass], *, now: datetime) -> Page[Any]:
+    page = _page(request, "running", passes.select_related("user", "granted_by"), "until")
+    page.object_list = [
+        RunningPass(granted, int((granted.until - now).total_seconds())) for granted in page
+    ]
+    return page

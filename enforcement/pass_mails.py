@@ -5,7 +5,7 @@ support changes the address.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,6 +15,8 @@ from accounts.models import Account, Membership, Notice, User
 from enforcement.models import Pass, PassRequest
 from enforcement.standing import binding_accounts
 from twofactor import devices
+
+TOLD_FOR = timedelta(days=1)  # the same wish is told again after it
 
 
 def managers_of(user: User, *, owners_only: bool) -> Iterable[Membership]:
@@ -62,17 +64,27 @@ def _tell(
 
 
 def tell_asked(asked: PassRequest, *, now: datetime) -> None:
-    occasion = f"pass-request:{asked.pk}"
+    occasion = f"{_own_wish(asked)}{now.isoformat()}"
     mail.owe("pass_asked", to=asked.user, occasion=occasion, now=now)
     context = {**_member(asked.user), "message": asked.message}
     managers = managers_of(asked.user, owners_only=False)
     _tell("pass_asked_admins", managers, occasion=occasion, context=context, now=now)
 
 
-def was_told(asked: PassRequest) -> bool:
-    """Whether the person was told of an own wish: an admin may have asked for them before."""
-    told = Notice.objects.filter(user=asked.user, kind="pass_asked")
-    return told.filter(occasion=f"pass-request:{asked.pk}").exists()
+def was_told(asked: PassRequest, *, now: datetime, by_anybody: bool = False) -> bool:
+    """Whether the person was told of an own wish within a day, or ``by_anybody`` for them."""
+    of_whom = _wish(asked) if by_anybody else _own_wish(asked)
+    told = Notice.objects.filter(user=asked.user, kind="pass_asked", occasion__startswith=of_whom)
+    return told.filter(created_at__gt=now - TOLD_FOR).exists()
+
+
+def _wish(asked: PassRequest) -> str:
+    """How the occasions of its mails begin; an admin may ask as well as the person."""
+    return f"pass-request:{asked.pk}:"
+
+
+def _own_wish(asked: PassRequest) -> str:
+    return f"{_wish(asked)}own:"
 
 
 def tell_asked_for(
@@ -82,7 +94,7 @@ def tell_asked_for(
 
     Whoever looks after another account that binds the person learns nothing of this one.
     """
-    occasion, member = f"pass-request:{asked.pk}:for", _member(asked.user)
+    occasion, member = f"{_wish(asked)}for:{now.isoformat()}", _member(asked.user)
     asker = {"is_asked_for": True, "actor_name": memberships.name_of(actor, account)}
     mail.owe("pass_asked", to=asked.user, occasion=occasion, context=asker, now=now)
     binding = list(binding_accounts(asked.user).values_list("account", flat=True))

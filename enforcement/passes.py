@@ -206,8 +206,13 @@ def end_by_set_up(*, user: User, now: datetime) -> None:
 
 def close_asked(user: User, *, now: datetime) -> None:
     """Nothing that was asked for ``user`` waits any more, by the person or within support."""
-    PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+    close_request(user, now=now)
     lapse_approvals(user, now=now)
+
+
+def close_request(user: User, *, now: datetime) -> None:
+    """The wish for a pass is answered, or needless: its person got in, or was reset."""
+    PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
 
 
 def lapse_approvals(user: User, *, now: datetime) -> None:
@@ -230,7 +235,7 @@ def _close(active: Pass, how: Closing, *, by: User | None, now: datetime) -> Non
 def ask_for_pass(*, user: User, message: str, now: datetime) -> PassRequest:
     """Note that ``user`` can use none of the factors; one open request per person.
 
-    Asking again keeps the first request and replaces its words.
+    Asking again keeps the first request and replaces its words; after a day it is told anew.
     """
     user = User.objects.locked(user.pk)
     asked, is_new = PassRequest.objects.get_or_create(
@@ -239,7 +244,7 @@ def ask_for_pass(*, user: User, message: str, now: datetime) -> PassRequest:
     if not is_new:
         asked.message = message or asked.message
         asked.save(update_fields=["message"])
-    if not pass_mails.was_told(asked):
+    if not pass_mails.was_told(asked, now=now):
         pass_mails.tell_asked(asked, now=now)
         audit.record(Event.PASS_ASKED, actor=user, subject=user, now=now)
     return asked
@@ -256,10 +261,10 @@ def ask_for_member(
     if actor.pk == membership.user_id:
         return ask_for_pass(user=actor, message=message, now=now)
     user = User.objects.locked(membership.user_id)
-    asked, is_new = PassRequest.objects.get_or_create(
+    asked, _is_new = PassRequest.objects.get_or_create(
         user=user, closed_at=None, defaults={"asked_at": now}
     )
-    if is_new:
+    if not pass_mails.was_told(asked, by_anybody=True, now=now):
         pass_mails.tell_asked_for(
             asked, account=membership.account, actor=actor, message=message, now=now
         )

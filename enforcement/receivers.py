@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import session_state
 from accounts.models import Invitation, Membership, Notice, Provider, User
 from accounts.signals import membership_moved, objected, provider_ended
 from accounts.signin import Pending
@@ -81,6 +82,15 @@ def join(
         messages.warning(request, str(error) or _("Set up two-factor authentication to join."))
     else:
         messages.success(request, filled(_("Welcome to %(account)s."), account=invitation.account))
+
+
+@receiver(signed_in)
+def close_request(
+    sender: Any, *, request: HttpRequest, user: User, now: datetime, **kwargs: Any
+) -> None:
+    """Whoever came in by an own factor waits for no pass any more."""
+    if session_state.gave_factor(request, stamp=user.stamp, now=now):
+        passes.close_request(user, now=now)
 
 
 def is_required(user: User, now: datetime) -> bool:

@@ -64,6 +64,7 @@ def reset(
     check_resettable(user=user, actor=actor, now=now)
     four_eyes.check(user=user, actor=actor, approver=approver, now=now)
     enrolment.reset(user, actor=actor, reason=reason.strip(), now=now)
+    passes.close_request(user, now=now)
 
 
 @transaction.atomic

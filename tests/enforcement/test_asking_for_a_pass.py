@@ -1,14 +1,16 @@
 """Asking for a pass: one open request per person, who hears of it, and what answers it."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
-from accounts.models import Account, User
-from enforcement import passes, policies
-from enforcement.models import Pass, PassRequest
-from tests.enforcement.kit import DAY, HOUR
+from accounts.models import Account, AuditEvent, Membership, User
+from enforcement import passes, policies, support
+from enforcement.models import Pass, PassRequest, Policy
+from tests.enforcement.kit import DAY, HOUR, MS, is_in, sign_in, sign_in_with_code
 from tests.enforcement.test_passes import grant, kinds
+from tests.journeys.clock import Clock
 from tests.twofactor.people import Enrolled, enrol_app
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -45,3 +47,72 @@ def test_an_endorsement_grants_nothing(dora: Enrolled, owner: User, now: datetim
     asked.refresh_from_db()
     assert (asked.endorsed_by, asked.endorsement) == (owner, "It is Lou.")
     assert not Pass.objects.exists()
+
+
+def ask(person: User, now: datetime) -> None:
+    passes.ask_for_pass(user=person, message="Phone stolen", now=now)
+
+
+def vouch(person: User, now: datetime) -> None:
+    membership = Membership.objects.get(user=person)
+    admin = Membership.objects.owners().get(account=membership.account).user
+    passes.ask_for_member(membership=membership, actor=admin, message="", now=now)
+
+
+def told_of(person: User) -> int:
+    return kinds(person).count("pass_asked")
+
+
+@pytest.mark.parametrize("wish", [ask, vouch])
+@pytest.mark.parametrize(("later", "mails"), [(DAY - MS, 1), (DAY, 2)])
+def test_a_wish_repeated_after_a_day_is_told_anew(
+    later: timedelta, mails: int, wish: Callable[..., None], dora: Enrolled, now: datetime
+) -> None:
+    wish(dora.user, now)
+    wish(dora.user, now + later)
+    wish(dora.user, now + later)
+    assert told_of(dora.user) == mails
+    assert PassRequest.objects.filter(closed_at=None).count() == 1
+
+
+def test_a_wish_told_anew_has_its_row_and_reaches_who_looks_after_the_account(
+    dora: Enrolled, owner: User, now: datetime
+) -> None:
+    ask(dora.user, now)
+    ask(dora.user, now + DAY)
+    assert AuditEvent.objects.filter(event="pass_asked").count() == 2
+    assert kinds(owner) == ["pass_asked_admins"] * 2
+
+
+def by_app(enrolled: Enrolled) -> None:
+    sign_in_with_code(enrolled)
+
+
+def by_backup_code(enrolled: Enrolled) -> None:
+    sign_in(enrolled.user).post("/login/recovery/", {"code": enrolled.codes[0]})
+
+
+@pytest.mark.parametrize("come_in", [by_app, by_backup_code])
+def test_who_comes_in_by_an_own_factor_waits_for_no_pass(
+    come_in: Callable[[Enrolled], None], dora: Enrolled, clock: Clock
+) -> None:
+    ask(dora.user, clock.now)
+    clock.forward(minutes=5)
+    come_in(dora)
+    assert PassRequest.objects.get().closed_at == clock.now
+    ask(dora.user, clock.now)
+    assert told_of(dora.user) == 2
+
+
+def test_who_comes_in_by_the_password_alone_still_waits(ada: User, policy: Policy) -> None:
+    ask(ada, policy.starts_at)
+    assert is_in(sign_in(ada))
+    assert PassRequest.objects.get().closed_at is None
+
+
+def test_a_reset_by_support_answers_the_request(
+    dora: Enrolled, sam: Enrolled, now: datetime
+) -> None:
+    ask(dora.user, now)
+    support.reset(user=dora.user, actor=sam.user, reason="Called back", now=now + HOUR)
+    assert PassRequest.objects.get().closed_at == now + HOUR

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import objections
 from accounts.models import Account, AuditEvent, Membership, Notice, User
-from enforcement import passes, policies, sentence
+from enforcement import admin_desk, passes, policies, sentence
 from tests.enforcement.desk import owner_browser, person_page, root_browser, support_browser
 from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in
 from tests.enforcement.shell import run_json
@@ -222,6 +222,24 @@ def test_the_queue_tells_age_state_and_who_vouched(
     words = text_of(client.get("/admin/"))
     assert "waits for a second of support vouched for by Olga Owner" in words
     assert "Waiting for a second of support Ada Lovelace : pass" in words
+
+
+def test_the_queue_goes_on_for_as_long_as_anybody_waits(
+    northwind: Account, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_desk, "SHOWN", 2)
+    for number in range(3):
+        waiting = enrolled_person(email=f"lost{number}@northwind.example").user
+        passes.ask_for_pass(user=waiting, message="", now=clock.now)
+        clock.forward(minutes=1)
+    client = support_browser()
+    first = client.get("/admin/").content.decode()
+    assert "lost2@northwind.example" not in first
+    assert "Page 1 of 2" in first
+    assert 'href="?asked=2#asked"' in first
+    second = client.get("/admin/?asked=2").content.decode()
+    assert "lost2@northwind.example" in second
+    assert "lost1@northwind.example" not in second
 
 
 # A mailbox that is dead.
