@@ -5,7 +5,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from accounts import audit, memberships, passwords, sessions
+from accounts import audit, memberships, passwords, sessions, signals
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 
@@ -56,7 +56,9 @@ def owned_alone(user: User) -> list[Account]:
 
 @transaction.atomic
 def delete(*, user: User, now: datetime) -> None:
-    """Delete a sign-in with its devices, sessions and memberships; the audit keeps pseudonyms.
+    """Delete a sign-in with its devices and sessions; the audit keeps pseudonyms.
+
+    Each membership ends as if its person had left the account.
 
     :raises accounts.memberships.LastOwner: while an account would be left without an owner.
     """
@@ -64,11 +66,20 @@ def delete(*, user: User, now: datetime) -> None:
     person = User.objects.filter(pk=user.pk)
     if person.select_for_update(no_key=True).first() is None:
         return  # deleted already, by the first of two clicks
-    _check_owners_remain(user)
+    _leave_all(user, now=now)
     # Whoever holds one of those accounts may write a row about the person meanwhile; now nobody.
     person.select_for_update().get()
     audit.record(Event.PERSON_DELETED, actor=user, subject=user, now=now)
     user.delete()
+
+
+def _leave_all(user: User, *, now: datetime) -> None:
+    """End every membership under its account's lock; in the order of all who take several."""
+    held = Membership.objects.filter(user=user).select_related("user", "account")
+    for membership in held.order_by("account_id"):
+        left = memberships.remove(membership=membership, actor=user, now=now)
+        if left is not None:
+            signals.membership_deleted.send(Membership, membership=left, now=now)
 
 
 PROFILE = ("name", "language", "time_zone")

@@ -7,6 +7,9 @@ Sent inside the transaction of the objection, while the person's row is locked.
 or cut off. Sent inside the transaction that ended it, while the account's row is locked.
 
 ``membership_moved``: sender, membership, old, new; it belongs to the sign-in ``new`` from now on.
+
+``membership_deleted``: sender, membership, now; it ended because its person deletes the sign-in.
+Sent inside the transaction that deletes it, while the account's row is locked.
 """
 
 from django.dispatch import Signal
@@ -14,3 +17,4 @@ from django.dispatch import Signal
 objected = Signal()
 provider_ended = Signal()
 membership_moved = Signal()
+membership_deleted = Signal()

@@ -19,7 +19,7 @@ def leave(*, membership: Membership, now: datetime) -> None:
         return
     occasion, context = _told(left)
     mail.owe("left_account", to=left.user, occasion=occasion, context=context, now=now)
-    _tell_owners(left, now=now)
+    tell_owners(left, now=now)
 
 
 @transaction.atomic
@@ -47,7 +47,8 @@ def _told(membership: Membership) -> tuple[str, dict[str, str]]:
     return f"membership:{membership.pk}", context
 
 
-def _tell_owners(membership: Membership, *, now: datetime) -> None:
+def tell_owners(membership: Membership, *, now: datetime) -> None:
+    """Mail the owners that its person has gone; by leaving, or with the sign-in."""
     occasion, context = _told(membership)
     owners = Membership.objects.owners().filter(account=membership.account).select_related("user")
     mail.owe_many(

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 from accounts import session_state
 from accounts.models import Invitation, Membership, Notice, Provider, User
-from accounts.signals import membership_moved, objected, provider_ended
+from accounts.signals import membership_deleted, membership_moved, objected, provider_ended
 from accounts.signin import Pending
 from accounts.words import filled
-from enforcement import extensions, joining, objections, passes, visitor
+from enforcement import extensions, joining, leaving, objections, passes, visitor
 from enforcement.standing import joining_due_at, standing_for
 from twofactor import enrolment, setup_note
 from twofactor.signals import device_confirmed, signed_in
@@ -56,6 +56,11 @@ def move_deadline(
 ) -> None:
     """The day of joining moves, and so does the deadline, a later one too."""
     extensions.move(membership.account, old=old, new=new)
+
+
+@receiver(membership_deleted)
+def tell_who_has_gone(sender: Any, *, membership: Membership, now: datetime, **kwargs: Any) -> None:
+    leaving.tell_owners(membership, now=now)
 
 
 @receiver(signed_in)

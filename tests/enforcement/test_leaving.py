@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts import memberships, moving, wording
+from accounts import memberships, moving, people, wording
 from accounts.memberships import LastOwner, NotAllowed
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from enforcement import leaving
@@ -14,6 +14,8 @@ from tests.factories import make_user
 from twofactor import enrolment
 
 pytestmark = pytest.mark.django_db
+
+GONE = "left_account_owners"
 
 
 def membership_of(person: User) -> Membership:
@@ -32,6 +34,27 @@ def test_who_leaves_is_told_and_the_owners_are(
     assert told() == {("left_account", ada.email), ("left_account_owners", owner.email)}
     row = AuditEvent.objects.get(event="left")
     assert (row.actor_id, row.subject_id, row.before) == (ada.pk, ada.pk, {"role": "member"})
+
+
+def test_who_deletes_the_sign_in_leaves_every_account(
+    northwind: Account, other: Account, owner: User, ada: User, now: datetime
+) -> None:
+    second, key = Membership.objects.owners().get(account=other).user, ada.pk
+    people.delete(user=ada, now=now)
+    assert told() == {(GONE, owner.email), (GONE, second.email)}
+    rows = AuditEvent.objects.filter(event="left", subject_id=key, at=now)
+    assert set(rows.values_list("account_id", flat=True)) == {northwind.pk, other.pk}
+
+
+def test_the_last_owner_of_one_account_leaves_none_by_deleting_the_sign_in(
+    northwind: Account, other: Account, owner: User, ada: User, now: datetime
+) -> None:
+    Membership.objects.filter(account=other, role=Role.OWNER).delete()
+    Membership.objects.filter(account=other, user=ada).update(role=Role.OWNER)
+    with pytest.raises(LastOwner):
+        people.delete(user=ada, now=now)
+    assert Membership.objects.filter(user=ada).count() == 2
+    assert told() == set()
 
 
 def test_the_last_owner_can_t_leave(northwind: Account, owner: User, now: datetime) -> None:
