@@ -12,6 +12,7 @@ from accounts.models import Account, Invitation, Membership, User
 from accounts.words import filled
 from enforcement import notices, policies
 from enforcement.decision import decide
+from enforcement.notices import Outcome
 from enforcement.reader import facts_of_session
 from enforcement.standing import joining_due_at, standing_in, standing_of
 
@@ -83,6 +84,7 @@ def accept(
         now=now,
     )
     Invitation.objects.filter(pk=invitation.pk).update(accepted_at=now)
+    _tell_if_due(membership, user, now=now)
     _tell_inviter(invitation, user, now=now)
     return membership
 
@@ -120,11 +122,18 @@ def add_by_hand(
     *, user: User, account: Account, role: str, actor: User | None, now: datetime
 ) -> Membership:
     """Make ``user`` a member without an invitation; who has to set up is mailed so."""
+    user = User.objects.locked(user.pk)
     _wait_for_switch(account.pk)
     membership = memberships.add(account=account, user=user, role=role, actor=actor, now=now)
-    policy = policies.current(account)
-    if policy is None or membership.joined_at <= policy.starts_at:
-        return membership
-    if notices.must_act(standing_in(account, user), now=now):
-        notices.owe_due_at_once(membership=membership, policy=policy, now=now)
+    _tell_if_due(membership, user, now=now)
     return membership
+
+
+def _tell_if_due(membership: Membership, user: User, *, now: datetime) -> None:
+    """Mail who joined without a window that set-up is due; a pass only puts it off."""
+    policy = policies.current(membership.account)
+    if policy is None or membership.joined_at <= policy.starts_at:
+        return
+    outcome = notices.outcome_of(standing_in(membership.account, user), now=now)
+    if outcome in {Outcome.MUST_ACT, Outcome.ON_PASS}:
+        notices.owe_due_at_once(membership=membership, policy=policy, now=now)

@@ -261,6 +261,37 @@ def test_who_is_added_by_hand_after_the_start_is_due_and_mailed_so(
     assert due_mails(guest) == 1
 
 
+def join(account: Account, person: User, now: datetime) -> Membership:
+    actor = Membership.objects.owners().get(account=account).user
+    invitation = invite(account, person, actor, now)
+    return joining.accept(invitation=invitation, user=person, now=now)
+
+
+@pytest.mark.parametrize("way", [add, join])
+def test_who_joins_on_a_pass_is_mailed_that_it_is_due(
+    way: Callable[[Account, User, datetime], Membership],
+    northwind: Account,
+    guest: User,
+    now: datetime,
+) -> None:
+    enrol_app(guest, now=now)
+    policies.switch_on(account=northwind, actor=None, now=now)
+    passes.grant_pass(user=guest, actor=None, reason="Lost phone", now=now)
+    way(northwind, guest, now + MS)
+    assert due_mails(guest) == 1
+    delivery.send_due(now=now + MS)
+    assert Notice.objects.get(kind="due_at_once").state == Notice.State.SENT
+
+
+def test_who_accepts_and_is_ready_is_not_told_to_hurry(
+    northwind: Account, guest: User, now: datetime
+) -> None:
+    enrol_app(guest, now=now)
+    policies.switch_on(account=northwind, actor=None, now=now)
+    join(northwind, guest, now + MS)
+    assert due_mails(guest) == 0
+
+
 def test_who_was_added_at_the_start_has_the_window(
     northwind: Account, guest: User, now: datetime
 ) -> None:
