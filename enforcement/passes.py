@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, sessions
 from accounts.audit import Event
-from accounts.models import EndReason, Membership, Role, User
+from accounts.models import Account, EndReason, Membership, Role, User
 from enforcement import four_eyes, pass_alarms, pass_mails
 from enforcement.decision import Step, decide
 from enforcement.models import Approval, Closing, Decision, Pass, PassRequest
@@ -268,7 +268,7 @@ def ask_for_member(
         pass_mails.tell_asked_for(
             asked, account=membership.account, actor=actor, message=message, now=now
         )
-    endorse_request(asked=asked, actor=actor, message=message, now=now)
+    endorse_request(asked=asked, account=membership.account, actor=actor, message=message, now=now)
     return asked
 
 
@@ -290,9 +290,11 @@ def without_strangers(
 
 
 @transaction.atomic
-def endorse_request(*, asked: PassRequest, actor: User, message: str, now: datetime) -> None:
-    """An admin of the account vouches for the request; support still decides."""
+def endorse_request(
+    *, asked: PassRequest, account: Account, actor: User, message: str, now: datetime
+) -> None:
+    """An admin of ``account`` vouches for the request; support still decides."""
     PassRequest.objects.filter(pk=asked.pk, closed_at=None).update(
         endorsed_by=actor, endorsement=message
     )
-    audit.record(Event.PASS_ASKED, actor=actor, subject=asked.user, now=now)
+    audit.record(Event.PASS_ASKED, actor=actor, subject=asked.user, account=account, now=now)

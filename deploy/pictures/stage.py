@@ -142,7 +142,9 @@ def desk(now: datetime) -> None:
         now=now - 0.5 * HOUR,
     )
     words = "She sits beside me, wet."
-    passes.endorse_request(asked=asked, actor=olivia, message=words, now=now - 0.4 * HOUR)
+    passes.endorse_request(
+        asked=asked, account=account, actor=olivia, message=words, now=now - 0.4 * HOUR
+    )
     passes.grant_pass(
         user=grace, actor=None, reason="Called back on the known number", now=now - 2 * HOUR
     )

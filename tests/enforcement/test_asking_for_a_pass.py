@@ -41,9 +41,13 @@ def test_set_up_answers_the_request(northwind: Account, ada: User, now: datetime
     assert PassRequest.objects.get().closed_at is not None
 
 
-def test_an_endorsement_grants_nothing(dora: Enrolled, owner: User, now: datetime) -> None:
+def test_an_endorsement_grants_nothing(
+    dora: Enrolled, northwind: Account, owner: User, now: datetime
+) -> None:
     asked = passes.ask_for_pass(user=dora.user, message="x", now=now)
-    passes.endorse_request(asked=asked, actor=owner, message="It is Lou.", now=now)
+    passes.endorse_request(
+        asked=asked, account=northwind, actor=owner, message="It is Lou.", now=now
+    )
     asked.refresh_from_db()
     assert (asked.endorsed_by, asked.endorsement) == (owner, "It is Lou.")
     assert not Pass.objects.exists()
@@ -82,6 +86,14 @@ def test_a_wish_told_anew_has_its_row_and_reaches_who_looks_after_the_account(
     ask(dora.user, now + DAY)
     assert AuditEvent.objects.filter(event="pass_asked").count() == 2
     assert kinds(owner) == ["pass_asked_admins"] * 2
+
+
+def test_the_audit_tells_for_which_account_an_admin_asked(
+    dora: Enrolled, northwind: Account, owner: User, now: datetime
+) -> None:
+    vouch(dora.user, now)
+    row = AuditEvent.objects.get(event="pass_asked")
+    assert (row.actor_id, row.subject_id, row.account_id) == (owner.pk, dora.user.pk, northwind.pk)
 
 
 def by_app(enrolled: Enrolled) -> None:

@@ -216,7 +216,9 @@ def test_the_queue_tells_age_state_and_who_vouched(
     words = text_of(client.get("/admin/"))
     assert "asked 3 hours ago" in words
     assert "waits for support nobody vouched for it" in words
-    passes.endorse_request(asked=asked, actor=owner, message="It is her.", now=clock.now)
+    passes.endorse_request(
+        asked=asked, account=northwind, actor=owner, message="It is her.", now=clock.now
+    )
     settings.TWO_FACTOR_PASS_APPROVAL = True
     client.post(person_page(ada, "pass"), {"reason": "Called back."})
     words = text_of(client.get("/admin/"))

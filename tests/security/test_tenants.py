@@ -31,7 +31,7 @@ def ours(dan: User, clock: Clock) -> Account:
     for account in (ours, theirs):
         policies.switch_on(account=account, actor=None, now=clock.now)
     asked = passes.ask_for_pass(user=dan, message="My phone is gone.", now=clock.now)
-    passes.endorse_request(asked=asked, actor=admin, message=WORDS, now=clock.now)
+    passes.endorse_request(asked=asked, account=theirs, actor=admin, message=WORDS, now=clock.now)
     return ours
 
 

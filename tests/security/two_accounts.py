@@ -62,7 +62,11 @@ def make_world(clock: Clock) -> World:
     passes.ask_for_pass(user=shared.user, message="My phone is gone.", now=clock.now)
     asked = PassRequest.objects.get(user=shared.user)
     passes.endorse_request(
-        asked=asked, actor=beta.admin, message=f"Known at {beta.word}.", now=clock.now
+        asked=asked,
+        account=beta.account,
+        actor=beta.admin,
+        message=f"Known at {beta.word}.",
+        now=clock.now,
     )
     clock.forward(minutes=1)
     return World(alpha=alpha, beta=beta, shared=shared, support=support, root=root, clock=clock)
@@ -126,7 +130,7 @@ def ask_and_grant(of: Tenant, *, support: User, clock: Clock) -> None:
     passes.ask_for_pass(user=of.locked_out, message=f"I am of {of.word}.", now=clock.now)
     passes.endorse_request(
         asked=PassRequest.objects.get(user=of.locked_out, closed_at=None),
-        actor=of.admin, message=f"{of.word} knows.", now=clock.now,
+        account=of.account, actor=of.admin, message=f"{of.word} knows.", now=clock.now,
     )  # fmt: skip
     passes.grant_pass(user=of.member, actor=support, reason=f"{of.word} rang", now=clock.now)
 
