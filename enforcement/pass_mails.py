@@ -138,6 +138,13 @@ def tell_ended(active: Pass, kind: str, *, now: datetime) -> None:
     _tell(f"{kind}_owners", owners, occasion=occasion, context=context, now=now)
 
 
+def tell_owners_of_set_up(active: Pass, *, now: datetime) -> None:
+    """Tell of the end that signs nobody out; the person has the mail about the set-up."""
+    context = {"until": now.isoformat(), "by_set_up": True, **_member(active.user)}
+    owners = managers_of(active.user, owners_only=True)
+    _tell("pass_ended_owners", owners, occasion=f"pass:{active.pk}", context=context, now=now)
+
+
 def tell_objected(notice: Notice, user: User, *, now: datetime) -> None:
     """Tell the owners that the person said "it wasn't me" to a mail."""
     context = {"at": now.isoformat(), **_member(user)}

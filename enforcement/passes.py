@@ -201,6 +201,7 @@ def end_by_set_up(*, user: User, now: datetime) -> None:
     if active is None:
         return
     _close(active, Closing.SET_UP, by=user, now=now)
+    pass_mails.tell_owners_of_set_up(active, now=now)
     audit.record(Event.PASS_ENDED, actor=user, subject=user, after={"by": "set_up"}, now=now)
 
 

@@ -16,7 +16,7 @@ from enforcement.models import Pass
 from tests.enforcement.desk import owner_browser
 from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in
 from tests.journeys.clock import Clock
-from tests.twofactor.people import Enrolled
+from tests.twofactor.people import Enrolled, enrol_app
 
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S42")]
 
@@ -70,6 +70,20 @@ def test_person_and_owner_are_mailed_at_each_turn(lou: Enrolled, sam: User, cloc
     assert [to for to, _ in mailed_within_a_minute(clock)] == [own]
     clock.forward(hours=1)
     assert [to for to, _ in mailed_within_a_minute(clock)] == [own, owner]
+
+
+def test_owners_read_that_set_up_ended_it_and_of_no_sign_out(
+    lou: Enrolled, sam: User, clock: Clock
+) -> None:
+    passes.grant_pass(user=lou.user, actor=sam, reason="lost", now=clock.now)
+    delivery_done(clock)
+    clock.forward(hours=1)
+    enrol_app(User.objects.get(pk=lou.user.pk), now=clock.now)
+    delivery.send_due(now=clock.now)
+    (letter,) = (each for each in outgoing.outbox if "pass" in str(each.subject))
+    assert letter.to == ["owner@northwind.example"]
+    assert f"{Pass.objects.get().closed_at:%H:%M:%S} UTC" in str(letter.body)
+    assert "signed out" not in str(letter.body)
 
 
 def link_in(to: str, path: str) -> str:

@@ -250,6 +250,11 @@ TABLE: dict[str, tuple[Happening, Happening, Told]] = {
         later(DAY),
         {"pass_ended": {MUST_ACT}, "pass_ended_owners": OWNERS, "owner_result": OWNERS},
     ),
+    "pass ended by set-up": (
+        on_a_pass,
+        set_up,
+        {"set_up_done": {MUST_ACT}, "pass_ended_owners": OWNERS},
+    ),
     "pass revoked": (
         on_a_pass,
         revoke,
