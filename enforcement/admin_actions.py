@@ -197,6 +197,7 @@ KINDS = {
         check=_check_decline,
         form=DeclineForm,
         fresh=None,  # refusing must be quick, and does no harm
+        is_open_to=approvals.may_decline,
         is_danger=True,
     ),
     "sign_out": Kind(

@@ -192,12 +192,18 @@ def _carry_out(waiting: Approval, *, user: User, approver: User, now: datetime) 
     )
 
 
+def may_decline(actor: User, user: User) -> bool:
+    """Whether ``actor`` is support, or asked for what waits: an owner may have."""
+    waiting = Approval.objects.filter(user=user, closed_at=None, asked_by=actor)
+    return actor.is_bound_staff or waiting.exists()
+
+
 def check_decliner(*, user: User, actor: User, now: datetime) -> Approval:
     """Return what ``actor`` may decline for ``user``: any of support may, who asked for it, too.
 
-    :raises NotAllowed: for whoever is not support, and where nothing waits.
+    :raises NotAllowed: for whoever is neither, and where nothing waits.
     """
-    if not actor.is_active or not actor.is_bound_staff or actor.pk == user.pk:
+    if not actor.is_active or actor.pk == user.pk or not may_decline(actor, user):
         raise NotAllowed(_("Only support staff can do this, and for others."))
     waiting = open_approval(user, now=now)
     if waiting is None:

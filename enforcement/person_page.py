@@ -46,6 +46,7 @@ class PersonPage:
     asked: PassRequest | None
     active: Pass | None
     actions: list[Action]
+    waiting: Approval | None  # for a second of support; to others only what they asked for
     # For support alone:
     devices: list[Device]
     codes_left: int
@@ -53,7 +54,6 @@ class PersonPage:
     tries: list[Try]
     binding: list[str]
     history: list[Pass]
-    waiting: Approval | None  # for a second of support
 
 
 def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
@@ -70,13 +70,13 @@ def of(person: User, *, viewer: User, now: datetime) -> PersonPage:
         asked=_asked(person, viewer) if is_bound_here else None,
         active=passes.open_pass(person) if is_bound_here else None,
         actions=_actions(person, viewer, now=now),
+        waiting=_waiting(person, viewer, now=now),
         devices=_devices(person) if for_support else [],
         codes_left=backup_codes.codes_left(person) if for_support else 0,
         sessions=sign_ins.live(person, now=now) if for_support else [],
         tries=sign_ins.tries(person) if for_support else [],
         binding=_binding(person) if for_support else [],
         history=list(_history(person)) if for_support else [],
-        waiting=approvals.open_approval(person, now=now) if for_support else None,
     )
 
 
@@ -127,13 +127,29 @@ def _actions(person: User, viewer: User, *, now: datetime) -> list[Action]:
         found.append(Action("pass", _("Grant a pass"), _why_no_pass(person, viewer, now=now)))
     if passes.may_revoke(viewer, person) and viewer.pk != person.pk and passes.open_pass(person):
         found.append(Action("pass_revoke", _("Revoke the pass"), is_danger=True))
-    if not viewer.is_bound_staff:
-        return found
-    if approvals.open_approval(person, now=now):
+    if _waiting(person, viewer, now=now):
+        found += _about_what_waits(person, viewer, now=now)
+    return found + _of_support(person, viewer, now=now) if viewer.is_bound_staff else found
+
+
+def _waiting(person: User, viewer: User, *, now: datetime) -> Approval | None:
+    if not approvals.may_decline(viewer, person):
+        return None
+    return approvals.open_approval(person, now=now)
+
+
+def _about_what_waits(person: User, viewer: User, *, now: datetime) -> list[Action]:
+    found = []
+    if viewer.is_bound_staff:
         not_approved = _why_not_approved(person, viewer, now=now)
         found.append(Action("approve", _("Approve what waits"), not_approved))
-        if viewer.pk != person.pk:
-            found.append(Action("decline", _("Decline what waits"), is_danger=True))
+    if viewer.pk != person.pk:
+        found.append(Action("decline", _("Decline what waits"), is_danger=True))
+    return found
+
+
+def _of_support(person: User, viewer: User, *, now: datetime) -> list[Action]:
+    found = []
     refused = _why_not_handled(person, viewer)
     reset = refused or _why_no_reset(person, viewer, now=now)
     found.append(Action("reset", _("Reset two-factor authentication"), reset, is_danger=True))

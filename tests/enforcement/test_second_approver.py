@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts import objections, passwords
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
@@ -203,6 +204,31 @@ def test_who_approves_must_still_be_allowed_to(
     with pytest.raises(support.NotAllowed):
         approvals.approve(user=owner, number=asked.pk, actor=colleague.user, now=clock.now)
     assert not is_granted(owner)
+
+
+def test_an_owner_who_asked_takes_it_back_and_no_other_owner_does(
+    northwind: Account, dora: Enrolled, owner: User, clock: Clock, settings: Settings, two: None
+) -> None:
+    settings.TWO_FACTOR_OWNER_PASSES = True
+    other = enrolled_person(email="other@northwind.example")
+    member = Membership.objects.get(user=dora.user)
+    Membership.objects.filter(pk=member.pk).update(role=Role.OWNER)
+    Membership.objects.create(account=northwind, user=other.user, role=Role.OWNER)
+    asker = enrol_app(owner, now=clock.now)
+    asked = ask(dora.user, asker.user, clock)
+    given = {"number": asked.pk, "reason": "She found it."}
+    clock.forward(minutes=1)
+    page = person_page(dora.user, "decline")
+    for enrolled, status in ((other, 404), (asker, 302)):
+        client = sign_in_with_code(enrolled)
+        assert ("Decline what waits" in shown(client, dora.user)) is (status == 302)
+        assert client.post(page, given).status_code == status
+    asked.refresh_from_db()
+    assert (asked.closed_as, asked.closed_by) == (Decision.DECLINED, asker.user)
+
+
+def shown(client: Client, person: User) -> str:
+    return str(client.get(person_page(person)).content.decode())
 
 
 def test_declining_needs_a_reason_and_changes_nothing(
