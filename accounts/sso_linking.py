@@ -112,20 +112,35 @@ def prove(request: HttpRequest, asked: Asked, password: str, *, now: datetime) -
     found = asked.admission(now=now)
     email = found.user.email if found.user else ""
     user = signin.check_password(request, email=email, password=password, now=now)
-    needs_factor = any(has_factor(user) for has_factor in _factors)
-    if not needs_factor and not link(asked.provider, user, asked.claims.subject, now=now):
-        raise over()
+    is_linked = _linked_by_password(asked, user, now=now)
     signin.begin(
         request,
         user,
         next_url=asked.next,
-        method="password" if needs_factor else "sso",
+        method="sso" if is_linked else "password",
         invitation=found.invitation.pk if found.invitation else None,
         # Before the factor is given the provider counts for nothing: it would spare the code.
-        vouched=vouched_of(asked.provider, asked.claims, links=needs_factor),
+        vouched=vouched_of(asked.provider, asked.claims, links=not is_linked),
         now=now,
     )
     return signin.proceed(request)
+
+
+@transaction.atomic
+def _linked_by_password(asked: Asked, user: User, *, now: datetime) -> bool:
+    """Link ``user`` if the password, given just now, is all that there is to give.
+
+    Asked under the lock: whoever chose another password, or set up, since it was checked is not
+    linked by it. The sign-in that follows asks for the factor, or starts over.
+
+    :raises Refused: where the person can't be linked.
+    """
+    person = User.objects.locked(user.pk)
+    if person.stamp != user.stamp or any(has_factor(person) for has_factor in _factors):
+        return False
+    if not link(asked.provider, person, asked.claims.subject, now=now):
+        raise over()
+    return True
 
 
 def vouched_of(provider: Provider, claims: Claims, *, links: bool) -> Vouched:

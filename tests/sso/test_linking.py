@@ -1,5 +1,6 @@
 """A sign-in that is there already: linked by its password and factor, never by its address."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,11 +10,12 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import invitations, memberships, moving, sso_linking
+from accounts import invitations, memberships, moving, passwords, sso_linking
 from accounts.audit import Event
 from accounts.models import AuditEvent, Identity, Membership, Notice, Role, User
 from tests.factories import PASSWORD, make_user
 from tests.journeys.post import link_in, run_jobs, the_mail
+from tests.meanwhile import before_the_lock
 from tests.sso.kit import House, is_signed_in, refusals, signed_in_as
 from tests.twofactor.people import enrol_app
 
@@ -174,6 +176,29 @@ def test_somebody_of_no_account_is_refused_without_a_question(northwind: House) 
     make_user(northwind.idp.person["email"])
     assert northwind.come_back().status_code == 403
     assert refusals() == ["not_invited"]
+
+
+def resets(person: User) -> None:
+    now = timezone.now()
+    passwords.reset_password(user=person, password="a horse of another colour", now=now)
+
+
+def sets_up(person: User) -> None:
+    enrol_app(person, now=timezone.now())
+
+
+@pytest.mark.parametrize("acts", [resets, sets_up])
+def test_a_password_that_is_not_enough_any_more_links_nobody(
+    acts: Callable[[User], None], northwind: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, page = member(northwind), link_page(northwind)
+    before_the_lock(monkeypatch, lambda: acts(User.objects.get(pk=ada.pk)))
+    page_request = {"accept": "text/html"}
+    answer = northwind.client.post(page, {"password": PASSWORD}, headers=page_request)
+    assert answer["Location"] == "/login/"
+    assert not is_signed_in(northwind.client)
+    assert not Identity.objects.exists()  # else the provider's next answer lets in
+    assert not Notice.objects.filter(kind="identity_linked").exists()
 
 
 def goes(house: House, person: User, *, how: str) -> None:
