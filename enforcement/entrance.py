@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib import auth, messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.urls import reverse
@@ -108,14 +109,25 @@ def settle_first(pending: Pending, *, now: datetime) -> Pending:
     """Settle a pass that ran out before anything else, so that nothing waits for a job.
 
     Settling renews the stamp; the password was right, so this sign-in goes on under the new one.
+    Where something else renewed the old one meanwhile, it keeps that, and starts over.
     """
     person = reader.read_person(pending.user_id, verified_stamp="")
     if person is None or person.stamp != pending.stamp:
         return pending
     if person.pass_until is None or now < person.pass_until:
         return pending
+    return _settled(pending, now=now)
+
+
+@transaction.atomic
+def _settled(pending: Pending, *, now: datetime) -> Pending:
+    """Settle under the lock, which lets nobody in between the old stamp and the new one."""
+    person = User.objects.locked(pending.user_id)
+    if person.stamp != pending.stamp:
+        return pending
     passes.settle_pass(user=person, now=now)
-    return replace(pending, stamp=User.objects.values_list("stamp", flat=True).get(pk=person.pk))
+    person.refresh_from_db(fields=["stamp"])
+    return replace(pending, stamp=person.stamp)
 
 
 def follow(request: HttpRequest, *, now: datetime) -> HttpResponse:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import sessions, signin
+from accounts import passwords, sessions, signin
 from accounts.models import Account, EndReason, Membership, User
 from enforcement import passes, policies
 from enforcement.models import Closing, Pass
@@ -28,6 +28,7 @@ from tests.enforcement.kit import (
 )
 from tests.factories import PASSWORD
 from tests.journeys.clock import Clock
+from tests.meanwhile import before_the_lock
 from tests.twofactor.people import Enrolled, enrol_app
 from twofactor import challenge
 from twofactor.models import SentCode, TOTPDevice
@@ -328,6 +329,22 @@ def test_a_pass_that_ends_between_password_and_code_page_is_settled_on_the_way(
     clock.forward(minutes=1)
     assert client.get(CODE_PAGE)["Location"] == "/"  # nothing binds, and the devices are void
     assert is_in(client)
+
+
+@pytest.mark.proves("S33")
+def test_a_password_replaced_while_a_pass_is_settled_signs_nobody_in(
+    enrolled: Enrolled, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted = passes.grant_pass(user=enrolled.user, actor=None, reason="Lost", now=clock.now)
+    clock.set(granted.until)
+
+    def reset() -> None:
+        person = User.objects.get(pk=enrolled.user.pk)
+        passwords.reset_password(user=person, password="a horse of another colour", now=clock.now)
+
+    before_the_lock(monkeypatch, reset)
+    assert not is_in(sign_in(enrolled.user))
+    assert Pass.objects.get().closed_at is None  # the sign-in that starts over settles it
 
 
 def test_a_note_lives_no_longer_than_its_step(enrolled: Enrolled, clock: Clock) -> None:
