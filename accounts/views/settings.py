@@ -103,11 +103,12 @@ def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
             with transaction.atomic():
                 was = _stamp_of(change)
                 is_done = addresses.confirm(change=change, now=now)
+                user = User.objects.get(pk=change.user.pk)  # under the lock: no later stamp
         except (addresses.NotChangeable, moving.NotMovable) as error:
             messages.error(request, str(error))
             return render(request, template, status=409)
         if is_done and was:
-            _go_on(request, change.user.pk, was=was, now=now)
+            _go_on(request, user, was=was, now=now)
         context = {**context, "is_done": is_done, "is_half": not is_done}
     return render(request, template, context)
 
@@ -117,12 +118,11 @@ def _stamp_of(change: addresses.Change) -> str:
     return User.objects.locked(change.user.pk).stamp if change.membership_id is None else ""
 
 
-def _go_on(request: HttpRequest, user_id: int, *, was: str, now: datetime) -> None:
+def _go_on(request: HttpRequest, user: User, *, was: str, now: datetime) -> None:
     """Keep in whose address it was, if nothing had ended their sign-ins before it changed."""
     person = request.user
     if isinstance(person, User) and person.stamp == was:
         verified = session_state.is_verified_under(request, was)
-        user = User.objects.get(pk=user_id)
         session_state.adopt(request, user=user, was=was, verified=verified, now=now)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import pyotp
 import pytest
 from django.conf import settings
+from django.http import HttpRequest
 from django.test import Client
 
-from accounts import addresses, objections, passwords, sessions, signin
-from accounts.models import Account, Notice, Provider, User
+from accounts import addresses, objections, passwords, session_state, sessions, signin
+from accounts.models import Account, EndReason, Notice, Provider, User
 from bench import people
 from enforcement import policies
 from tests.enforcement.kit import browser, is_in, sign_in, sign_in_through, sign_in_with_code
@@ -129,6 +130,27 @@ def test_a_session_that_is_verified_stays_so_when_its_address_changes(
     assert client.get("/settings/password/").status_code == 200  # what it proved counts, too
     clock.forward(hours=30)
     assert is_in(client)
+
+
+@pytest.mark.proves("S16", "S33")
+def test_a_device_replaced_as_the_address_changes_ends_the_session(
+    enrolled: Enrolled, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another browser, between the change and the session that is to live on."""
+    client = sign_in_with_code(enrolled)
+    clock.forward(seconds=60)
+    client.post("/settings/email/", {"email": "ada2@northwind.example"})
+    hers = User.objects.filter(pk=enrolled.user.pk)
+
+    def is_verified(request: HttpRequest, stamp: str) -> bool:
+        sessions.renew_stamp(hers, reason=EndReason.FACTOR_CHANGED)
+        return True
+
+    monkeypatch.setattr(session_state, "is_verified_under", is_verified)
+    link = addresses.link_of(Notice.objects.get(kind="address_confirm"))
+    assert client.post("/" + link.split("/", 3)[3]).status_code == 200
+    assert hers.get().email == "ada2@northwind.example"
+    assert not is_in(client)
 
 
 def object_to_it(person: User, now: Any) -> None:
