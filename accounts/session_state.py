@@ -168,6 +168,15 @@ def is_fresh(
     return fresh is Fresh.FACTOR or request.session.get("factor_kind") == FactorKind.DEVICE
 
 
+def proved_under(request: HttpRequest) -> str:
+    """Return the stamp under which this browser proved last who is there.
+
+    A change that wants fresh proof is made under it. The session's own stamp may be an older one,
+    which a session through a provider outlives; the person's a newer one, which ended the proof.
+    """
+    return str(request.session.get("password_under", ""))
+
+
 def gave_factor(request: HttpRequest, *, stamp: str, now: datetime) -> bool:
     """Whether a factor, a backup code included, was given so."""
     return _counts(request, "factor", stamp=stamp, now=now)

@@ -12,12 +12,20 @@ from django.test import Client
 from accounts import addresses, objections, passwords, session_state, sessions, signin
 from accounts.models import Account, EndReason, Notice, Provider, User
 from bench import people
-from enforcement import policies
-from tests.enforcement.kit import browser, is_in, sign_in, sign_in_through, sign_in_with_code
+from enforcement import policies, support
+from tests.enforcement.kit import (
+    browser,
+    enrolled_person,
+    is_in,
+    sign_in,
+    sign_in_through,
+    sign_in_with_code,
+)
 from tests.factories import PASSWORD
 from tests.journeys.clock import Clock
-from tests.twofactor.people import Enrolled, enrol_app
-from twofactor.models import TOTPDevice
+from tests.twofactor.people import Enrolled, enrol_app, enrol_phone
+from twofactor import mailbox
+from twofactor.models import SMSDevice, TOTPDevice
 
 pytestmark = pytest.mark.django_db
 SETUP = "/two-factor/setup/app/"
@@ -85,6 +93,51 @@ def test_the_new_phone_proves_there_again(thief: Client, ada: User, clock: Clock
     code = pyotp.TOTP(secret).at(clock.now)
     thief.post("/reauthenticate/", {"password": PASSWORD, "code": code, "next": "/"})
     assert thief.get("/settings/password/").status_code == 200
+
+
+# What it proves anew counts there, and is enough to change something.
+
+
+@pytest.fixture
+def living_on(enrolled: Enrolled, ada: User, provider: Provider, clock: Clock) -> Client:
+    """Signed in under a stamp that is over by now."""
+    client = sign_in_through(User.objects.get(pk=ada.pk), provider)
+    sessions.renew_stamp(User.objects.filter(pk=ada.pk), reason=EndReason.FACTOR_CHANGED)
+    assert is_in(client)
+    return client
+
+
+def test_who_was_reset_sets_up_in_the_session_that_lives_on(
+    living_on: Client, other: Account, ada: User, clock: Clock
+) -> None:
+    policies.switch_on(account=other, actor=None, now=clock.now)
+    support.reset(user=ada, actor=enrolled_person(is_staff=True).user, reason="x", now=clock.now)
+    link = mailbox.make_link(User.objects.get(pk=ada.pk), now=clock.now)
+    living_on.get(link.removeprefix("http://testserver"))
+    living_on.post("/reauthenticate/", {"password": PASSWORD, "next": "/"})
+    secret = replace_app(living_on, clock)
+    assert TOTPDevice.objects.get(user=ada, confirmed=True).open_secret() == secret
+    assert living_on.get("/settings/password/").status_code == 200  # the set-up was fresh proof
+
+
+def test_new_codes_are_made_in_the_session_that_lives_on(
+    living_on: Client, enrolled: Enrolled, clock: Clock
+) -> None:
+    prove(living_on, enrolled, clock)
+    answer = living_on.post("/two-factor/backup-codes/", {"new": "on"})
+    assert len(answer.context["codes"]) == 10
+    assert is_in(living_on)
+
+
+def test_a_device_is_removed_in_the_session_that_lives_on(
+    living_on: Client, enrolled: Enrolled, clock: Clock
+) -> None:
+    enrol_phone(enrolled.user, now=clock.now)
+    prove(living_on, enrolled, clock)
+    living_on.post("/two-factor/remove/text/")
+    assert not SMSDevice.objects.filter(user=enrolled.user).exists()
+    assert TOTPDevice.objects.filter(user=enrolled.user).exists()
+    assert is_in(living_on)
 
 
 @pytest.fixture

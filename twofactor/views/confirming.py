@@ -185,10 +185,10 @@ def _confirm(
     purpose = SentCode.Purpose.SET_UP if kind is Kind.NEW_TEXT else ""
     attempt = _attempt(request, user, now=now)
     given = answers.typed(request, user, kind, attempt=attempt, purpose=purpose, now=now)
-    stamp_read = pending.stamp if pending else request.session["stamp"]
+    stamp_read = pending.stamp if pending else session_state.proved_under(request)
     try:
         confirmed = enrolment.confirm(given, stamp_read=stamp_read, now=now)
-        next_url = _go_in(request, confirmed.user, now=now)
+        next_url = _go_in(request, confirmed.user, was=stamp_read, now=now)
     except CodeRejected as error:
         answers.explain(form, error, kind)
         again = _app_page if kind is Kind.NEW_APP else _phone_page
@@ -200,7 +200,7 @@ def _confirm(
     return codes_page(request, confirmed.codes, next_url=next_url, is_setup=True)
 
 
-def _go_in(request: HttpRequest, user: User, *, now: datetime) -> str:
+def _go_in(request: HttpRequest, user: User, *, was: str, now: datetime) -> str:
     """Sign in who was half-way, keep in who was in; return where to go on."""
     pending = answers.pending_of(request)
     if pending is not None:
@@ -210,9 +210,8 @@ def _go_in(request: HttpRequest, user: User, *, now: datetime) -> str:
         return reverse("home") if pending.next == reverse("setup") else pending.next
     next_url = setup_note.of(request, user, now=now).next or reverse("home")
     setup_note.drop(request.session)
-    was, factor = request.session["stamp"], FactorKind.DEVICE
     session_state.adopt(request, user=user, was=was, verified=True, now=now)
-    session_state.mark_proof(request, stamp=user.stamp, now=now, factor=factor)
+    session_state.mark_proof(request, stamp=user.stamp, now=now, factor=FactorKind.DEVICE)
     return next_url
 
 

@@ -87,7 +87,7 @@ def device_remove(request: HttpRequest, method: str) -> HttpResponse:
     if request.method != "POST":
         context = {"method": method, "may_remove": enrolment.may_remove(user, now=now)}
         return answers.page(request, "device_remove", context)
-    stamp_read = request.session["stamp"]
+    stamp_read = session_state.proved_under(request)
     try:
         enrolment.remove(user, method=method, stamp_read=stamp_read, now=now)
     except enrolment.LastDevice:
@@ -129,7 +129,7 @@ def _new_codes(request: HttpRequest, user: User, *, now: datetime) -> HttpRespon
     )
     if not is_fresh:
         return to_reauthentication(request, reverse("backup_codes"))
-    stamp_read = request.session["stamp"]
+    stamp_read = session_state.proved_under(request)
     try:
         codes = enrolment.new_codes(user, stamp_read=stamp_read, now=now)
     except enrolment.NotEnrolled:
