@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
@@ -237,6 +238,20 @@ def link_proves(request: HttpRequest, user: User, *, now: datetime) -> bool:
 def proceed(request: HttpRequest) -> HttpResponse:
     """Ask the app above what comes next for this browser's sign-in, within the same request."""
     return answer_of("continue", request)
+
+
+def begin_again_url(pending: Pending) -> str:
+    """Return the sign-in page for who has to start over, which leads on to where they were going.
+
+    An acceptance leads to its invitation, with the button that joins.
+    """
+    url = pending.next
+    if pending.invitation is not None:
+        query = urlencode({"invitation": pending.invitation})
+        url = f"{reverse('invitation_continue')}?{query}"
+    if url == reverse("home"):
+        return reverse("login")
+    return f"{reverse('login')}?{urlencode({'next': url})}"
 
 
 def safe_next(request: HttpRequest, url: str) -> str:

@@ -26,6 +26,7 @@ from enforcement.reader import Through
 from enforcement.standing import Facts, facts_of, joining_due_at, standing_of
 from enforcement.visitor import Visitor
 from twofactor import challenge, mailbox
+from twofactor.setup_note import SetupNote
 
 PAGE_OF = {PendingStep.CHALLENGE: "verify", PendingStep.ENROL: "setup"}
 LEADS_TO = {Step.CODE_NEEDED: PendingStep.CHALLENGE, Step.ENROL_NOW: PendingStep.ENROL}
@@ -88,21 +89,21 @@ def _finish_or_restart(request: HttpRequest, pending: Pending, *, now: datetime)
     person: User | None = getattr(request, "pending_user", None)
     found: Obligation | None = getattr(request, "obligation", None)
     if person is None or found is None or not found.is_let_in:
-        return _restart(request)
+        return _restart(request, pending)
     try:
         challenge.complete(request, pending, verified=False, factor=None, now=now)
     except challenge.StartOver:
-        return _restart(request)
+        return _restart(request, pending)
     return HttpResponseRedirect(pending.next)
 
 
-def _restart(request: HttpRequest) -> HttpResponse:
+def _restart(request: HttpRequest, pending: Pending) -> HttpResponse:
     signin.drop(request)
     if not answers.is_page(request):
         return answers.to_sign_in(request, ended=None)
     # Set up elsewhere, signed out everywhere or deactivated: which, is told by mail, not here.
     messages.error(request, _("This sign-in is no longer good. Please start again."))
-    return HttpResponseRedirect(reverse("login"))
+    return HttpResponseRedirect(signin.begin_again_url(pending))
 
 
 def settle_first(pending: Pending, *, now: datetime) -> Pending:
@@ -159,22 +160,26 @@ def _to_mailbox(request: HttpRequest, pending: Pending, *, now: datetime) -> Htt
     return HttpResponseRedirect(reverse("setup_mailbox"))
 
 
-def demote(
-    request: HttpRequest, asking: Visitor, *, mailbox_proved: bool, now: datetime
-) -> Pending:
+def demote(request: HttpRequest, asking: Visitor, kept: SetupNote, *, now: datetime) -> Pending:
     """Turn a session whose deadline passed during set-up into a pending sign-in in set-up.
 
-    The set-up's own note stays, so the secret that was scanned stays good; all else is closed.
+    The set-up's own note stays, so the secret that was scanned stays good; all else is closed. It
+    goes on to where the set-up was to lead, and joins if that was an acceptance.
     """
     person = asking.signed_in_person()
+    joins = kept.next == reverse("invitation_continue")
     for key in (auth.SESSION_KEY, auth.BACKEND_SESSION_KEY, auth.HASH_SESSION_KEY, "stamp", "sso"):
         request.session.pop(key, None)
     request.session.cycle_key()
     rotate_token(request)
     method = asking.state.method if asking.state else "password"
-    pending = signin.prepare(person, next_url=reverse("home"), method=method, now=now)
+    next_url = kept.next or reverse("home")
     pending = replace(
-        pending, step=PendingStep.ENROL, mailbox_proved=mailbox_proved, sso=asking.sso
+        signin.prepare(person, next_url=next_url, method=method, now=now),
+        step=PendingStep.ENROL,
+        mailbox_proved=kept.proves(person),
+        invitation=request.session.get("joining") if joins else None,
+        sso=asking.sso,
     )
     signin.write(request, pending)
     visitor.forget(request)

@@ -72,8 +72,7 @@ def _answer_ended(
     if purpose is Purpose.ENROLMENT and asking.is_only_overdue:
         kept = setup_note.read(request.session, now=now)
         if kept is not None:
-            proved = kept.proves(asking.signed_in_person())
-            pending = entrance.demote(request, asking, mailbox_proved=proved, now=now)
+            pending = entrance.demote(request, asking, kept, now=now)
             return _answer_pending(request, pending, purpose, now=now)
     ended = _reason(request, asking, now=now)
     if purpose is Purpose.OPEN:

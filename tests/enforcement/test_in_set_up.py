@@ -7,8 +7,8 @@ import pyotp
 import pytest
 from django.test import Client
 
-from accounts import invitations
-from accounts.models import Account, Membership, Role, User
+from accounts import invitations, sessions
+from accounts.models import Account, EndReason, Membership, Role, User
 from enforcement import logouts, policies
 from tests.enforcement.kit import (
     DAY,
@@ -21,9 +21,10 @@ from tests.enforcement.kit import (
     is_in,
     sign_in,
 )
-from tests.factories import make_user
+from tests.factories import PASSWORD, make_account, make_user
 from tests.journeys.clock import Clock
-from tests.twofactor.people import Enrolled
+from tests.meanwhile import before_the_lock
+from tests.twofactor.people import Enrolled, enrol_app
 from twofactor import mailbox, sent_codes
 from twofactor.models import SentCode
 
@@ -140,7 +141,93 @@ def test_a_background_call_makes_no_new_secret(
     assert client.get("/two-factor/setup/app/").context["secret"] == secret
 
 
+def test_where_set_up_was_to_lead_is_kept_past_the_deadline(
+    setting_up: tuple[Client, str], clock: Clock
+) -> None:
+    client, secret = setting_up
+    client.get("/two-factor/setup/?next=/settings/email/")
+    clock.forward(seconds=1)
+    answer = client.post("/two-factor/setup/app/", {"code": pyotp.TOTP(secret).at(clock.now)})
+    assert is_in(client)
+    assert answer.context["next_url"] == "/settings/email/"
+
+
+# Set up elsewhere meanwhile: the sign-in starts over, and leads where it was going.
+
+
+@pytest.fixture
+def late(northwind: Account, ada: User, clock: Clock) -> User:
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    clock.forward(days=1)
+    return ada
+
+
+def begin_again(client: Client, enrolled: Enrolled, clock: Clock) -> Any:
+    """Fill in the sign-in page to which the next request leads, and give the code."""
+    form = client.get(client.get("/two-factor/setup/")["Location"]).context["form"]
+    fields = {"email": enrolled.user.email, "password": PASSWORD, "next": form["next"].value()}
+    client.post("/login/", fields)
+    return give_code(client, enrolled, clock)
+
+
+@pytest.mark.proves("B16")
+def test_who_has_to_start_over_comes_where_they_were_going(late: User, clock: Clock) -> None:
+    client = sign_in(late, next_url="/settings/?x=1&y=2")
+    answer = begin_again(client, enrol_app(late, now=clock.now), clock)
+    assert answer["Location"] == "/settings/?x=1&y=2"
+
+
+def test_who_has_to_start_over_comes_to_the_invitation_they_were_accepting(
+    late: User, clock: Clock
+) -> None:
+    client, path = browser(), invited(late, clock)
+    client.get(path)
+    sign_in(late, client=client)
+    answer = begin_again(client, enrol_app(late, now=clock.now), clock)
+    assert client.get(answer["Location"]).context["state"] == "ready"
+
+
+@pytest.mark.proves("B16")
+def test_a_code_that_comes_too_late_leads_on_as_well(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrolled = enrolled_person()
+    client = sign_in(enrolled.user, next_url="/settings/?x=1")
+    hers = User.objects.filter(pk=enrolled.user.pk)
+    before_the_lock(monkeypatch, lambda: sessions.renew_stamp(hers, reason=EndReason.RESET))
+    answer = give_code(client, enrolled, clock)
+    assert answer["Location"] == "/login/?next=%2Fsettings%2F%3Fx%3D1"
+
+
 # An acceptance under way.
+
+
+def invited(guest: User, clock: Clock) -> str:
+    """Invite them into another account that requires; return the path of the link."""
+    boss = make_user()
+    account = make_account("south", owner=boss)
+    policies.switch_on(account=account, actor=None, now=clock.now)
+    invitation = invitations.invite(
+        account=account, email=guest.email, role=Role.MEMBER, actor=boss, now=clock.now
+    )
+    return invitations.link_of(invitation.pk).removeprefix("http://testserver")
+
+
+def test_an_acceptance_goes_on_past_another_accounts_deadline(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    clock.set(clock.now + DAY - 3 * MINUTE)
+    client, path = sign_in(ada), invited(ada, clock)
+    client.get(path)
+    client.get(client.post(path)["Location"])
+    secret = client.get("/two-factor/setup/app/").context["secret"]
+    clock.forward(minutes=3)
+    held = client.get("/two-factor/setup/").context["held_by"]
+    assert [hold.name for hold in held] == ["Northwind", "South"]
+    answer = client.post("/two-factor/setup/app/", {"code": pyotp.TOTP(secret).at(clock.now)})
+    assert answer.context["next_url"] == "/invitations/continue/"
+    assert Membership.objects.filter(user=ada, account__slug="south").exists()
 
 
 def test_an_invitation_of_somebody_else_in_this_browser_holds_nobody_up(

@@ -108,5 +108,6 @@ def start_over(request: HttpRequest) -> HttpResponse:
     )
     if request.user.is_authenticated:
         return HttpResponseRedirect(reverse("security"))
+    pending = pending_of(request)
     signin.drop(request)
-    return HttpResponseRedirect(reverse("login"))
+    return HttpResponseRedirect(signin.begin_again_url(pending) if pending else reverse("login"))
