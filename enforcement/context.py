@@ -12,11 +12,15 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from accounts import memberships
-from accounts.models import Account, Invitation, User
+from accounts.models import Account, User
 from accounts.signin import Pending, PendingStep
 from enforcement import visitor
 from enforcement.decision import Obligation
-from enforcement.standing import binding_accounts, names_of_binding_accounts
+from enforcement.standing import (
+    binding_accounts,
+    binding_invitation,
+    names_of_binding_accounts,
+)
 from enforcement.visitor import Visitor
 from twofactor import backup_codes
 
@@ -73,9 +77,11 @@ def held_by(request: HttpRequest) -> list[Hold]:
     holds = [_hold(policy.account, person) for policy in binding_accounts(person, sso=pending.sso)]
     if pending.invitation is None:
         return holds
-    joining = Invitation.objects.usable(now=timezone.now()).select_related("account")
-    joining = joining.filter(pk=pending.invitation, email=person.email)
-    return holds + [Hold(invitation.account.name) for invitation in joining]
+    joining = binding_invitation(
+        pending.invitation, person=person, now=timezone.now(), sso=pending.sso
+    )
+    found = joining.select_related("account")
+    return holds + [Hold(invitation.account.name) for invitation in found]
 
 
 def _hold(account: Account, person: User) -> Hold:

@@ -306,15 +306,22 @@ def may_be_joining(person: User, *, now: datetime) -> bool:
 def joining_due_at(
     invitation_id: int | None, *, person: User, now: datetime, sso: Sequence[int] = ()
 ) -> datetime | None:
-    """Return since when a usable invitation into a requiring account binds; None if it does not.
+    """Return since when a usable invitation into a requiring account binds; None if it does not."""
+    if invitation_id is None:
+        return None
+    binding = binding_invitation(invitation_id, person=person, now=now, sso=sso)
+    return now if binding.exists() else None
+
+
+def binding_invitation(
+    invitation_id: int, *, person: User, now: datetime, sso: Sequence[int] = ()
+) -> QuerySet[Invitation]:
+    """Return the invitation if to accept it binds ``person`` from now on, else nothing.
 
     It binds whom it invites: in a browser that several people use, its link may have been
     opened by another than who signs in. Who comes through the account's SSO joins at once.
     """
-    if invitation_id is None:
-        return None
     binding = _binding_invitations(person, now=now).filter(pk=invitation_id)
-    if sso:
-        through = exemption.passed(sso, account=OuterRef("account"), person=person)
-        binding = binding.exclude(through)
-    return now if binding.exists() else None
+    if not sso:
+        return binding
+    return binding.exclude(exemption.passed(sso, account=OuterRef("account"), person=person))

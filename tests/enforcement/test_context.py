@@ -145,3 +145,20 @@ def test_the_invitation_of_another_is_not_named(
     client = browser()
     client.get(invitations.link_of(invitation.pk).removeprefix("http://testserver"))
     assert held_by(sign_in(ada, client=client)) == [("Northwind", "/accounts/northwind/leave/")]
+
+
+def test_an_account_that_is_being_joined_and_requires_nothing_is_not_named(
+    northwind: Account, owner: User, ada: User, clock: Clock
+) -> None:
+    elsewhere = make_account("elsewhere", owner=owner)
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    clock.forward(days=1)
+    invitation = invitations.invite(
+        account=elsewhere, email=ada.email, role=Role.MEMBER, actor=owner, now=clock.now
+    )
+    client = browser()
+    client.get(invitations.link_of(invitation.pk).removeprefix("http://testserver"))
+    sign_in(ada, client=client)
+    assert held_by(client) == [("Northwind", "/accounts/northwind/leave/")]
+    policies.switch_on(account=elsewhere, actor=None, now=clock.now)
+    assert held_by(client) == [("Northwind", "/accounts/northwind/leave/"), ("Elsewhere", "")]
