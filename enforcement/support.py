@@ -14,7 +14,7 @@ from accounts.emails import canonical_email
 from accounts.memberships import LastOwner
 from accounts.models import EndReason, User
 from enforcement import four_eyes, pass_mails, passes
-from twofactor import devices, enrolment
+from twofactor import backup_codes, devices, enrolment
 
 
 class NotAllowed(Exception):
@@ -52,6 +52,8 @@ def reset(
 ) -> None:
     """Delete the devices and codes of ``user`` and end the sessions; whatever binds goes on.
 
+    Where there is nothing to delete, nothing is done, written or mailed.
+
     :raises NotAllowed: for who may not, or gives no reason.
     :raises enforcement.passes.NotGrantable: where a pass could not be granted either.
     :raises enforcement.four_eyes.ApproverNeeded: where a second of support has to approve it.
@@ -62,6 +64,8 @@ def reset(
     passes.settle_pass(user=user, now=now)
     user.refresh_from_db()
     check_resettable(user=user, actor=actor, now=now)
+    if not devices.has_device(user) and not backup_codes.codes_left(user):
+        return  # the first of two clicks did it
     four_eyes.check(user=user, actor=actor, approver=approver, now=now)
     enrolment.reset(user, actor=actor, reason=reason.strip(), now=now)
     passes.close_request(user, now=now)

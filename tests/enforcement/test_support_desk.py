@@ -306,3 +306,20 @@ def test_of_staff_a_superuser_changes_it(clock: Clock) -> None:
     target = enrolled_person(email="colleague@gatehouse.example", is_staff=True).user
     assert support_browser().post(person_page(target, "address"), NEW).status_code == 409
     assert root_browser().post(person_page(target, "address"), NEW).status_code == 302
+
+
+# A second click.
+
+
+@pytest.mark.proves("S60")
+def test_a_second_click_on_reset_is_written_and_mailed_once(
+    northwind: Account, clock: Clock
+) -> None:
+    dora, client = enrolled_person().user, support_browser()
+    Membership.objects.create(account=northwind, user=dora, joined_at=clock.now)
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    for _ in range(2):
+        assert client.post(person_page(dora, "reset"), {"reason": "lost"}).status_code == 302
+        clock.forward(seconds=1)
+    assert AuditEvent.objects.filter(event="two_factor_reset").count() == 1
+    assert Notice.objects.filter(kind="reset").count() == 1
