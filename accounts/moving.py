@@ -56,6 +56,8 @@ def move_back(*, user: User, membership_id: int, now: datetime) -> None:
     if membership is None:
         raise NotMovable(_("You are no longer in this account."))
     holder = membership.user
+    if holder == user:
+        return  # its person, or who moved it away, has brought it back
     if not user.is_active:
         memberships.check_owner_remains(membership.account, without=holder)
     _hand_over(membership, to=user, actor=user, now=now)

@@ -4,8 +4,8 @@ import pytest
 
 from accounts import keys, moving, objections, people
 from accounts.audit import Event
-from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
-from tests.factories import make_account, make_user
+from accounts.models import Account, AuditEvent, Identity, Membership, Notice, Role, User
+from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import Clock
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +53,22 @@ def test_it_comes_back_from_wherever_the_thief_moved_it_on_to(
     for later in Notice.objects.filter(kind="membership_moved").exclude(recipient=VICTIM):
         objections.act(later, now=clock.now)
     assert owner_of(account) == VICTIM
+
+
+def test_what_is_back_already_is_moved_no_more(account: Account, clock: Clock) -> None:
+    victim, second = User.objects.get(email=VICTIM), make_user()
+    Membership.objects.create(account=account, user=second, role=Role.OWNER)
+    clock.forward(minutes=1)
+    mine = Membership.objects.get(account=account, user__email=THIEF)
+    moving.move(user=mine.user, membership_id=mine.pk, email=VICTIM, now=clock.now)
+    make_identity(make_provider(account, now=clock.now), victim, now=clock.now)
+    clock.forward(minutes=1)
+    first = Notice.objects.filter(kind="membership_moved", recipient=VICTIM).earliest("pk")
+    objections.act(first, now=clock.now)
+    assert Membership.objects.get(pk=mine.pk).user == victim
+    assert AuditEvent.objects.filter(event=Event.MEMBERSHIP_MOVED).count() == 2
+    assert Notice.objects.filter(kind="membership_moved_owners", user=second).count() == 1
+    assert Identity.objects.filter(user=victim).exists()
 
 
 def test_it_comes_back_from_a_thief_who_has_another_address_by_now(
