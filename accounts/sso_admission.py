@@ -147,10 +147,11 @@ def _of_other_sign_in(provider: Provider, user: User, *, now: datetime) -> Admis
 def may_join(provider: Provider, user: User) -> bool:
     """Whether ``user``, who is no member, becomes one without an invitation, as new to the account.
 
-    The audit remembers who was one before: removed, gone or moved, they need an invitation.
+    The audit remembers who was one before: removed, gone or moved, they need an invitation. So
+    does who had a membership by a move, and from whom it was taken back.
     """
     gone = Q(subject_id=user.pk, event__in=[Event.LEFT, Event.MEMBER_REMOVED])
-    moved = Q(actor_id=user.pk, event=Event.MEMBERSHIP_MOVED)
+    moved = Q(event=Event.MEMBERSHIP_MOVED) & (Q(actor_id=user.pk) | Q(subject_id=user.pk))
     before = AuditEvent.objects.filter(gone | moved, account_id=provider.account_id)
     return provider.allow_creation and not before.exists()
 

@@ -10,7 +10,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import invitations, memberships, moving, passwords, sso_linking
+from accounts import invitations, memberships, moving, objections, passwords, sso_linking
 from accounts.audit import Event
 from accounts.models import AuditEvent, Identity, Membership, Notice, Role, User
 from tests.factories import PASSWORD, make_user
@@ -202,8 +202,18 @@ def test_a_password_that_is_not_enough_any_more_links_nobody(
 
 
 def goes(house: House, person: User, *, how: str) -> None:
-    """Let a member leave, be removed, or move the membership to another address."""
+    """Let a member leave, be removed, or move the membership to another address.
+
+    Or the membership came from another address, and is taken back.
+    """
     own, now = Membership.objects.get(user=person), timezone.now()
+    if how == "is taken back":
+        own.user = make_user("al@northwind.example")
+        own.save()
+        moving.move(user=own.user, membership_id=own.pk, email=person.email, now=now)
+        moved = Notice.objects.get(kind="membership_moved", recipient="al@northwind.example")
+        objections.act(moved, now=now)
+        return
     if how == "moves away":
         moving.move(user=person, membership_id=own.pk, email="al@northwind.example", now=now)
         return
@@ -212,7 +222,7 @@ def goes(house: House, person: User, *, how: str) -> None:
     memberships.remove(membership=own, actor=actor, now=now)
 
 
-GOES = ["leaves", "is removed", "moves away"]
+GOES = ["leaves", "is removed", "moves away", "is taken back"]
 
 
 @pytest.mark.parametrize("how", GOES)
