@@ -23,7 +23,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 
-from accounts import letters, mail
+from accounts import letters, locking, mail
 from accounts.mail import Kind
 from accounts.models import Account, Notice, User
 from accounts.records import NoticeState
@@ -157,6 +157,8 @@ def _owed_since(notice: Notice) -> datetime:
 @transaction.atomic
 def _give_up(notice: Notice, kind: Kind, told: str, *, is_permanent: bool, now: datetime) -> None:
     """Mark the mail as failed; the address is marked only where it was the reason."""
+    if notice.user_id:
+        locking.hold(User.objects.filter(pk=notice.user_id))
     Notice.objects.filter(pk=notice.pk).update(
         state=NoticeState.FAILED, tries=notice.tries + 1, error=told
     )

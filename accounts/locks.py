@@ -1,7 +1,11 @@
 """One at a time, by a name: for limits over something that has no row to lock.
 
-Always taken in this order, after the person's row (of several people: by their keys): client
-address, accounts, phone number, the whole site.
+Always taken in this order, after the person's row (of several people: by their keys; a new one
+counts from the moment it is made): client address, accounts, phone number, the whole site.
+
+An invitation and a notice come after the person and the account that they are about. A mail waits
+at the commit for the key of its reader's row, which only a deletion holds: that takes the reader
+out of invitations, and of other rows that stay, before.
 """
 
 import hashlib

@@ -24,6 +24,13 @@ def hold(user: User, email: str) -> None:
     locking.hold(User.objects.filter(Q(pk=user.pk) | Q(email=email)))
 
 
+def hold_account(membership_id: int) -> None:
+    """Lock the account of a membership, if there is one yet."""
+    found = Membership.objects.filter(pk=membership_id)
+    for account_id in found.values_list("account", flat=True):
+        Account.objects.locked(account_id)
+
+
 @transaction.atomic
 def move(*, user: User, membership_id: int, email: str, now: datetime) -> Membership:
     """Give ``user``'s membership to the sign-in of ``email``, which is made if there is none.
@@ -66,9 +73,8 @@ def move_back(*, user: User, membership_id: int, now: datetime) -> None:
 
 def _locked(membership_id: int) -> Membership | None:
     """Return the membership under the lock of its account, which counts its owners."""
+    hold_account(membership_id)
     found = Membership.objects.filter(pk=membership_id)
-    for account_id in found.values_list("account", flat=True):
-        Account.objects.locked(account_id)
     return found.select_related("account", "user").select_for_update(of=("self",)).first()
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import audit, keys, mail, memberships, moving, sessions, sso_linking
+from accounts import audit, keys, locking, mail, memberships, moving, sessions, sso_linking
 from accounts.audit import Event
 from accounts.letters import is_not_me
 from accounts.models import Notice, User, random_value
@@ -50,9 +50,10 @@ def old_address(notice: Notice) -> str:
 @transaction.atomic
 def act(notice: Notice, *, now: datetime) -> None:
     """End every session of the person, void the password, and take back what ``notice`` tells."""
-    if notice.user_id is None or not Notice.objects.filter(pk=notice.pk, objected_at=None).update(
-        objected_at=now
-    ):
+    if notice.user_id is None:
+        return
+    _hold(notice, notice.user_id)
+    if not Notice.objects.filter(pk=notice.pk, objected_at=None).update(objected_at=now):
         return
     user = User.objects.locked(notice.user_id)
     before = {"address": keys.pseudonym(user.email)}
@@ -70,6 +71,13 @@ def act(notice: Notice, *, now: datetime) -> None:
     sessions.end_everything(user)
     after = {"mail": notice.kind, "address": keys.pseudonym(user.email)}
     audit.record(Event.NOT_ME, subject=user, before=before, after=after, now=now)
+
+
+def _hold(notice: Notice, person_id: int) -> None:
+    """Lock who and what ``notice`` is about before it: another objection may void it meanwhile."""
+    locking.hold(User.objects.filter(pk=person_id))
+    if notice.kind == "membership_moved":
+        moving.hold_account(notice.context["membership"])
 
 
 def _take_back(notice: Notice, user: User, *, now: datetime) -> None:

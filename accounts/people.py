@@ -4,8 +4,10 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import SET_NULL
+from django.db.models.fields.reverse_related import ForeignObjectRel
 
-from accounts import audit, memberships, passwords, sessions, signals
+from accounts import audit, locking, memberships, passwords, sessions, signals
 from accounts.audit import Event
 from accounts.models import Account, Membership, Role, User
 
@@ -67,6 +69,7 @@ def delete(*, user: User, now: datetime) -> None:
     if person.select_for_update(no_key=True).first() is None:
         return  # deleted already, by the first of two clicks
     _leave_all(user, now=now)
+    _take_out_of_rows_that_stay(user)
     # Whoever holds one of those accounts may write a row about the person meanwhile; now nobody.
     person.select_for_update().get()
     audit.record(Event.PERSON_DELETED, actor=user, subject=user, now=now)
@@ -80,6 +83,19 @@ def _leave_all(user: User, *, now: datetime) -> None:
         left = memberships.remove(membership=membership, actor=user, now=now)
         if left is not None:
             signals.membership_deleted.send(Membership, membership=left, now=now)
+
+
+def _take_out_of_rows_that_stay(user: User) -> None:
+    """Let invitations and other rows name ``user`` no more, while mails can be owed to ``user``.
+
+    Whoever holds such a row, as to accept an invitation, may owe a mail to the person it names:
+    held against mails already, the person's row would be waited for by who is waited for here.
+    """
+    for relation in User._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ForeignObjectRel) and relation.on_delete is SET_NULL:
+            rows = relation.related_model._base_manager.filter(**{relation.field.name: user})
+            locking.hold(rows)
+            rows.update(**{relation.field.name: None})
 
 
 PROFILE = ("name", "language", "time_zone")

@@ -92,7 +92,6 @@ def _carried_out(provider: Provider, claims: Claims, *, now: datetime) -> Admiss
     found = admission(provider, claims, now=now)
     if found.entry is not Entry.NEW:
         return found
-    _hold(provider)
     user = people.create(
         email=canonical_email(claims.email),
         name=words.one_line(claims.name)[:LONGEST_NAME],
@@ -101,6 +100,7 @@ def _carried_out(provider: Provider, claims: Claims, *, now: datetime) -> Admiss
         actor=None,
         now=now,
     )
+    _hold(provider)  # after the person, as where a membership moves to a new address
     sso_linking.write(provider, user, claims.subject, now=now)
     if found.joins:
         memberships.add(account=provider.account, user=user, role=Role.MEMBER, actor=None, now=now)

@@ -122,7 +122,7 @@ def add_by_hand(
     *, user: User, account: Account, role: str, actor: User | None, now: datetime
 ) -> Membership:
     """Make ``user`` a member without an invitation; who has to set up is mailed so."""
-    user = User.objects.locked(user.pk)
+    user = User.objects.locked(user.pk)  # first, as where the person accepts
     _wait_for_switch(account.pk)
     membership = memberships.add(account=account, user=user, role=role, actor=actor, now=now)
     _tell_if_due(membership, user, now=now)
