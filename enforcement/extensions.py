@@ -7,6 +7,7 @@ up, and who came by password, keeps the deadline there was; once a period and pe
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +18,7 @@ from accounts.models import Account, Identity, Membership, Notice, Provider, Use
 from enforcement import exemption, policies
 from enforcement.models import Extension, Policy
 from enforcement.notices import CHUNK, LATE, REMINDERS, context_of, must_act
-from enforcement.standing import standings_in
+from enforcement.standing import members_due, standings_in
 from enforcement.wake import wake_sweep
 from twofactor import devices
 
@@ -99,7 +100,7 @@ def _waiting(policy: Policy, deadline: datetime) -> list[int]:
 
 @transaction.atomic
 def _tell_chunk(policy: Policy, deadline: datetime, keys: list[int], *, now: datetime) -> None:
-    people = standings_in(policy.account, User.objects.filter(pk__in=keys, is_active=True))
+    people = standings_in(policy.account, _bound(policy, deadline).filter(pk__in=keys))
     mail.owe_many(
         _about(policy, deadline, KIND, person, now=now)
         for person, standing in people
@@ -123,13 +124,7 @@ def _remind(
     policy: Policy, deadline: datetime, kind: str, *, drop_at: datetime, now: datetime
 ) -> None:
     reminded = Notice.objects.filter(user=OuterRef("pk"), kind=kind, occasion=occasion_of(policy))
-    people = User.objects.filter(
-        ~Exists(reminded),
-        is_active=True,
-        extensions__policy=policy,
-        extensions__deadline=deadline,
-        memberships__account=policy.account,
-    )
+    people = _bound(policy, deadline).filter(~Exists(reminded))
     found = standings_in(policy.account, people.order_by("pk"))
     while chunk := list(islice(found, CHUNK)):
         mail.owe_many(
@@ -137,6 +132,21 @@ def _remind(
             for person, standing in chunk
             if must_act(standing, now=now)
         )
+
+
+def members(policy: Policy, deadline: datetime) -> QuerySet[Any]:
+    """Return the active memberships whose deadline is ``deadline``.
+
+    Not all who were given it: whoever left since and joined again has forfeited it.
+    """
+    given = Extension.objects.filter(policy=policy, deadline=deadline)
+    return members_due(policy).filter(
+        user__in=given.values("user"), user__is_active=True, due_at=deadline
+    )
+
+
+def _bound(policy: Policy, deadline: datetime) -> QuerySet[User]:
+    return User.objects.filter(pk__in=members(policy, deadline).values("user"))
 
 
 def _open(extensions: QuerySet[Extension]) -> Iterator[tuple[Policy, datetime]]:

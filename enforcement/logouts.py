@@ -36,7 +36,7 @@ def end_overdue_sessions(*, now: datetime) -> None:
 def _sweep_extended(policy: Policy, deadline: datetime, *, now: datetime) -> None:
     """The same for those whose deadline is a later one, since single sign-on was switched off."""
     given = Extension.objects.filter(policy=policy, deadline=deadline, swept_at=None)
-    members = given.filter(user__memberships__account=policy.account_id)
+    members = extensions.members(policy, deadline).filter(user__in=given.values("user"))
     keys = list(members.order_by("user").values_list("user", flat=True))
     for start in range(0, len(keys), CHUNK):
         _end_chunk(policy, keys[start : start + CHUNK], at=deadline, now=now)

@@ -12,7 +12,7 @@ from accounts.models import Account, Membership, Notice, User
 from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
 from enforcement.notices import MAIL_OF, Outcome, must_act, outcome_of
-from enforcement.standing import standing_for, standing_in
+from enforcement.standing import members_due, standing_for, standing_in
 from twofactor import mailbox
 
 
@@ -52,6 +52,15 @@ def _standing_of(notice: Notice) -> Standing:
     if notice.user is None:
         raise User.DoesNotExist
     return standing_in(_account_of(notice), notice.user)
+
+
+def _owes_set_up_by_then(notice: Notice, now: datetime) -> bool:
+    """The same by the deadline that the mail tells: the reader's may be another since."""
+    if not _owes_set_up(notice, now):
+        return False
+    members = members_due(Policy.objects.get(pk=notice.context["policy"]))
+    told = datetime.fromisoformat(notice.context["deadline"])
+    return members.filter(user=notice.user, due_at=told).exists()
 
 
 def _account_of(notice: Notice) -> Account:
@@ -148,9 +157,9 @@ register(
     Kind(name="requirement_ready", app=APP, still_owed=_still_tells, fitting=_text_of_start),
     Kind(name="requirement_exempt", app=APP, still_owed=_still_tells, fitting=_text_of_start),
     Kind(name="due_at_once", app=APP, still_owed=_still_tells, values=_to_set_up),
-    Kind(name="reminder_12h", app=APP, still_owed=_owes_set_up, values=_to_set_up),
-    Kind(name="reminder_1h", app=APP, still_owed=_owes_set_up, values=_to_set_up),
-    Kind(name="provider_off", app=APP, still_owed=_owes_set_up, values=_ways_to_set_up),
+    Kind(name="reminder_12h", app=APP, still_owed=_owes_set_up_by_then, values=_to_set_up),
+    Kind(name="reminder_1h", app=APP, still_owed=_owes_set_up_by_then, values=_to_set_up),
+    Kind(name="provider_off", app=APP, still_owed=_owes_set_up_by_then, values=_ways_to_set_up),
     Kind(name="reminder_asked", app=APP, still_owed=_owes_set_up, values=_to_set_up),
     Kind(name="advice_address", app=APP, still_owed=_still_outside, values=_email_settings),
     Kind(name="signed_out", app=APP, still_owed=_must_act, values=_setup_link),

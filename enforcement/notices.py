@@ -14,13 +14,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
 from accounts import locks, mail, wording
 from accounts.models import Membership, Notice, User
 from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
-from enforcement.standing import standings_in, with_due_at
+from enforcement.standing import members_due, standings_in
 
 CHUNK = 500
 LATE = timedelta(minutes=15)  # a reminder later than this is dropped
@@ -71,13 +71,7 @@ def extended(policy: Policy) -> QuerySet[Any]:
 
     Single sign-on was switched off within the window: ``enforcement.extensions`` mails them.
     """
-    due = with_due_at(
-        Policy.objects.filter(pk=policy.pk), joined_at=OuterRef("joined_at"), user=OuterRef("user")
-    )
-    members = Membership.objects.filter(
-        account=policy.account_id, joined_at__lte=policy.starts_at
-    ).annotate(due_at=Subquery(due.values("due_at")[:1]))
-    return members.filter(due_at__gt=policy.deadline)
+    return members_due(policy).filter(joined_at__lte=policy.starts_at, due_at__gt=policy.deadline)
 
 
 def _later_deadlines(policy: Policy, chunk: list[tuple[User, Standing]]) -> dict[int, datetime]:

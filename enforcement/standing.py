@@ -81,6 +81,15 @@ def policies_of(person: User | int) -> QuerySet[Any]:
     return with_due_at(found, joined_at=joined_at, user=user).order_by("due_at")
 
 
+def members_due(policy: Policy) -> QuerySet[Any]:
+    """Return the memberships of the policy's account with ``due_at``: when it bites for each."""
+    due = with_due_at(
+        Policy.objects.filter(pk=policy.pk), joined_at=OuterRef("joined_at"), user=OuterRef("user")
+    )
+    members = Membership.objects.filter(account=policy.account_id)
+    return members.annotate(due_at=Subquery(due.values("due_at")[:1]))
+
+
 @cache
 def facts(path: str = "", *, spared: bool = False) -> Mapping[str, Combinable]:
     """Return the facts as annotations, ``path`` leading from the queried row to its person.
