@@ -6,7 +6,7 @@ it is sent: whatever is killed in between is repeated at most once.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from smtplib import (
     SMTPAuthenticationError,
@@ -25,7 +25,7 @@ from django.db import transaction
 
 from accounts import letters, locking, mail
 from accounts.mail import Kind
-from accounts.models import Account, Notice, User
+from accounts.models import Account, Membership, Notice, User
 from accounts.records import NoticeState
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ LEASE = timedelta(minutes=2)
 BATCH_SECONDS = LEASE.total_seconds() / 2
 REFUSED_US = (SMTPAuthenticationError, SMTPConnectError, SMTPHeloError, SMTPSenderRefused)
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
+ROLE = ("user", "account", "role")
+Roles = Mapping[tuple[int | None, int | None], str]
 GIVES_UP_AFTER = timedelta(days=3)
 
 
@@ -43,14 +45,14 @@ def send_due(*, now: datetime, limit: int = 100) -> int:
     claimed = _claim(now=now, limit=limit)
     if not claimed:
         return 0
-    outgoing = _Outgoing()
+    outgoing, roles = _Outgoing(), _roles(claimed)
     stop_at = time.monotonic() + BATCH_SECONDS
     try:
         for place, notice in enumerate(claimed):
             if time.monotonic() >= stop_at:
                 _give_back(claimed[place:], now=now)
                 break
-            _send_one(notice, outgoing, now=now)
+            _send_one(notice, outgoing, roles, now=now)
     finally:
         outgoing.close()
     return len(claimed)
@@ -69,6 +71,19 @@ def _claim(*, now: datetime, limit: int) -> list[Notice]:
     rows = list(due.select_for_update(skip_locked=True).order_by("due_at", "pk")[:limit])
     Notice.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + LEASE)
     return rows
+
+
+def _roles(notices: Sequence[Notice]) -> Roles:
+    """Return what the readers of ``notices`` are by now in the accounts that these are about.
+
+    Asked once for a batch, which takes a minute at most.
+    """
+    about = [notice for notice in notices if notice.user_id and notice.account_id]
+    members = Membership.objects.active().filter(
+        user__in={notice.user_id for notice in about},
+        account__in={notice.account_id for notice in about},
+    )
+    return {(user, account): role for user, account, role in members.values_list(*ROLE)}
 
 
 class _Outgoing:
@@ -94,13 +109,13 @@ class _Outgoing:
             self.connection = None
 
 
-def _send_one(notice: Notice, outgoing: _Outgoing, *, now: datetime) -> None:
+def _send_one(notice: Notice, outgoing: _Outgoing, roles: Roles, *, now: datetime) -> None:
     kind = mail.kind_of(notice)
     if kind is None:
         _settle(notice, NoticeState.DROPPED)
         return
     try:
-        if _is_stale(notice, kind, now=now):
+        if _is_stale(notice, kind, roles, now=now):
             _settle(notice, NoticeState.DROPPED)
             return
         kind = mail.fit(notice, kind, now=now)
@@ -123,10 +138,19 @@ def _note_success(notice: Notice) -> None:
         people.update(mail_failed_at=None)
 
 
-def _is_stale(notice: Notice, kind: Kind, *, now: datetime) -> bool:
+def _is_stale(notice: Notice, kind: Kind, roles: Roles, *, now: datetime) -> bool:
     if notice.drop_at is not None and now >= notice.drop_at:
         return True
+    if not _may_read(notice, kind, roles):
+        return True
     return kind.still_owed is not None and not kind.still_owed(notice, now)
+
+
+def _may_read(notice: Notice, kind: Kind, roles: Roles) -> bool:
+    """Whether the reader is one of those whom ``kind`` is for, and not removed or demoted since."""
+    if kind.to.value is None or notice.account_id is None:
+        return True
+    return roles.get((notice.user_id, notice.account_id)) in kind.to.value
 
 
 def _settle(notice: Notice, state: NoticeState, **values: Any) -> None:

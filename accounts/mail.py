@@ -6,14 +6,15 @@ be stored (a code, a link with a token) is made by the kind's ``values`` at the 
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from django.db import transaction
 
 from accounts import locks, spare
-from accounts.models import Account, Membership, Notice, User
+from accounts.models import Account, Membership, Notice, Role, User
 
 Values = Callable[[Notice, datetime], dict[str, Any]]
 Fitting = Callable[[Notice, datetime], str]
@@ -22,12 +23,22 @@ StillOwed = Callable[[Notice, datetime], bool]
 SENT_AGAIN_AT = "sent_again_at"  # in the context of a mail that an owner sends again
 
 
+class Audience(Enum):
+    """Whom a kind of mail is for, by their roles in its account at the moment of sending."""
+
+    ANYBODY = None  # whether they belong to it or not
+    MEMBERS = frozenset(Role)
+    MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
+    OWNERS = frozenset({Role.OWNER})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One kind of mail: its folder of templates, and what is asked at the moment of sending."""
 
     name: str
     app: str
+    to: Audience = Audience.ANYBODY  # set by ``register``
     still_owed: StillOwed | None = None
     values: Values | None = None
     # Where several kinds tell of one thing: the name of the one whose text fits by now.
@@ -46,10 +57,10 @@ class Kind:
 _kinds: dict[str, Kind] = {}
 
 
-def register(*kinds: Kind) -> None:
-    """Make kinds known; called once by each app when it is ready."""
+def register(*kinds: Kind, to: Audience) -> None:
+    """Make kinds of mail to ``to`` known; called by each app when it is ready."""
     for kind in kinds:
-        _kinds[kind.name] = kind
+        _kinds[kind.name] = replace(kind, to=to)
 
 
 def registered() -> Sequence[Kind]:

@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import reverse
 
 from accounts import addresses, letters, passwords, provider_mails, wording
-from accounts.mail import Kind, register
+from accounts.mail import Audience, Kind, register
 from accounts.models import Notice
 
 
@@ -83,12 +83,16 @@ register(
         offers_not_me=True,
         not_me_for=IDENTITY,
     ),
-    Kind(name="membership_moved_owners", app=APP),
     Kind(name="removed_from_account", app=APP),
-    Kind(name="role_changed", app=APP),
-    Kind(name="mail_trouble", app=APP),
     Kind(name="alarm", app=APP, is_private=True),
-    Kind(name="provider_changed", app=APP),
     Kind(name="sso_unlinked", app=APP, is_private=True),
+    to=Audience.ANYBODY,
+)
+register(Kind(name="role_changed", app=APP), to=Audience.MEMBERS)
+register(
+    Kind(name="membership_moved_owners", app=APP),
+    Kind(name="mail_trouble", app=APP),
+    Kind(name="provider_changed", app=APP),
+    to=Audience.OWNERS,
 )
 wording.register("fields_told", provider_mails.told_fields, kept_in="fields")

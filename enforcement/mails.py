@@ -5,9 +5,9 @@ from typing import Any
 
 from django.urls import reverse
 
-from accounts import invitations, mail
+from accounts import invitations
 from accounts.letters import absolute, told_in, zone_of
-from accounts.mail import Kind, register
+from accounts.mail import Audience, Kind, register
 from accounts.models import Account, Membership, Notice, User
 from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
@@ -22,14 +22,6 @@ def _period_runs(notice: Notice, now: datetime) -> bool:
     if policy is None or notice.user is None or not notice.user.is_active:
         return False
     return Membership.objects.filter(account=policy.account_id, user=notice.user).exists()
-
-
-def _owner_of_open_period(notice: Notice, now: datetime) -> bool:
-    """The period is open, and the reader owns its account."""
-    if not _period_runs(notice, now):
-        return False
-    owners = Membership.objects.owners().filter(account=notice.account_id)
-    return owners.filter(user=notice.user).exists()
 
 
 def _must_act(notice: Notice, now: datetime) -> bool:
@@ -163,30 +155,38 @@ register(
     Kind(name="reminder_asked", app=APP, still_owed=_owes_set_up, values=_to_set_up),
     Kind(name="advice_address", app=APP, still_owed=_still_outside, values=_email_settings),
     Kind(name="signed_out", app=APP, still_owed=_must_act, values=_setup_link),
-    Kind(name="owner_requirement_on", app=APP, still_owed=_owner_of_open_period),
-    Kind(name="owner_requirement_off", app=APP),
-    Kind(name="owner_result", app=APP, still_owed=_owner_of_open_period),
-    Kind(name="policy_support_switched", app=APP),
-    Kind(name="pass_asked", app=APP, offers_not_me=True),
+    to=Audience.MEMBERS,
+)
+register(
     Kind(name="pass_asked_admins", app=APP),
-    Kind(name="pass_granted", app=APP, values=_revoke_link, offers_not_me=True),
+    Kind(name="invitation_joined", app=APP),
+    to=Audience.MANAGERS,
+)
+register(
+    Kind(name="owner_requirement_on", app=APP, still_owed=_period_runs),
+    Kind(name="owner_requirement_off", app=APP),
+    Kind(name="owner_result", app=APP, still_owed=_period_runs),
+    Kind(name="policy_support_switched", app=APP),
     Kind(name="pass_granted_owners", app=APP, values=_revoke_for),
-    Kind(name="pass_ending_1h", app=APP, still_owed=_pass_runs, values=_setup_link),
-    Kind(name="pass_ended", app=APP, values=_setup_link),
     Kind(name="pass_ended_owners", app=APP),
-    Kind(name="pass_revoked", app=APP),
     Kind(name="pass_revoked_owners", app=APP),
     Kind(name="not_me_owners", app=APP),
     Kind(name="address_changed_owners", app=APP),
-    Kind(name="left_account", app=APP),
     Kind(name="left_account_owners", app=APP),
-    Kind(name="invitation_joined", app=APP),
+    to=Audience.OWNERS,
 )
-mail.register(
+register(
+    Kind(name="pass_asked", app=APP, offers_not_me=True),
+    Kind(name="pass_granted", app=APP, values=_revoke_link, offers_not_me=True),
+    Kind(name="pass_ending_1h", app=APP, still_owed=_pass_runs, values=_setup_link),
+    Kind(name="pass_ended", app=APP, values=_setup_link),
+    Kind(name="pass_revoked", app=APP),
+    Kind(name="left_account", app=APP),
     Kind(
         name="invitation",
         app="accounts",
         still_owed=_invitation_open,
         values=_invitation,
-    )
+    ),
+    to=Audience.ANYBODY,
 )

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts import wording
-from accounts.mail import Kind, register
+from accounts.mail import Audience, Kind, register
 from twofactor import mailbox, texts
 
 METHODS: dict[str, str | Promise] = {
@@ -39,5 +39,6 @@ register(
     Kind(name="in_after_failures", app="twofactor", offers_not_me=True),
     Kind(name="password_stopped", app="twofactor", is_private=True),
     Kind(name="reset", app="twofactor", offers_not_me=True),
-    Kind(name="text_trouble", app="twofactor"),
+    to=Audience.ANYBODY,
 )
+register(Kind(name="text_trouble", app="twofactor"), to=Audience.OWNERS)

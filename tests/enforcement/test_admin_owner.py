@@ -248,6 +248,7 @@ def test_a_mail_sent_again_after_days_outlasts_a_server_that_is_away(
 ) -> None:
     found = failed_mail(northwind, ada, clock.now)
     days_ago = clock.now - timedelta(days=4)
+    Membership.objects.filter(user=ada).update(role=Role.OWNER)
     Notice.objects.filter(pk=found.pk).update(
         kind="owner_requirement_off", drop_at=None, created_at=days_ago
     )
