@@ -23,7 +23,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 
-from accounts import letters, locking, mail
+from accounts import letters, locking, mail, undelivered
 from accounts.mail import Kind
 from accounts.models import Account, Membership, Notice, User
 from accounts.records import NoticeState
@@ -190,8 +190,10 @@ def _give_up(notice: Notice, kind: Kind, told: str, *, is_permanent: bool, now: 
         # Not of an address that the person has left since: theirs of now may well work.
         people = User.objects.filter(pk=notice.user_id, email=notice.recipient)
         people.update(mail_failed_at=now)
-    if notice.account_id and not kind.is_private and kind.name != "mail_trouble":
-        owe_mail_trouble(notice.account_id, now=now)
+    if notice.account_id and kind.name != "mail_trouble":
+        failed = undelivered.failed(notice.account_id, now=now)
+        if failed.filter(pk=notice.pk).exists():
+            owe_mail_trouble(notice.account_id, now=now)
 
 
 @transaction.atomic
@@ -199,12 +201,12 @@ def owe_mail_trouble(account_id: int, *, now: datetime) -> None:
     """Tell the owners, at most once a day, that mails of their account do not arrive."""
     account = Account.objects.filter(pk=account_id).first()
     if account is not None:
-        context = {"addresses": _failing(account_id)}
+        context = {"addresses": _failing(account_id, now=now)}
         mail.owe_owners("mail_trouble", account=account, context=context, now=now)
 
 
-def _failing(account_id: int) -> list[str]:
-    failed = Notice.objects.filter(account_id=account_id, state=NoticeState.FAILED)
+def _failing(account_id: int, *, now: datetime) -> list[str]:
+    failed = undelivered.failed(account_id, now=now)
     return sorted(set(failed.order_by("-pk").values_list("recipient", flat=True)[:20]))
 
 

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts import audit, mail
+from accounts import audit, mail, undelivered
 from accounts.audit import Event
 from accounts.audit_words import words_of
-from accounts.models import Account, Invitation, Membership, Notice, User
+from accounts.models import Account, Notice, User
 
 SHOWN = 100
-INVITATION = "invitation"
 
 
 class NotFailed(Exception):
@@ -34,38 +32,21 @@ class Failed:
 
 def of(account: Account, *, now: datetime) -> list[Failed]:
     """Return the mails that failed, the newest first, to its members and invitees of now."""
-    found = _failed(account, now=now).order_by("-pk")[:SHOWN]
+    found = undelivered.failed(account.pk, now=now).order_by("-pk")[:SHOWN]
     return [
         Failed(one.pk, one.recipient, words_of(one.kind), one.error, one.tries, one.created_at)
         for one in found
     ]
 
 
-def _failed(account: Account, *, now: datetime) -> QuerySet[Notice]:
-    private = [kind.name for kind in mail.registered() if kind.is_private]
-    in_time = Q(drop_at=None) | Q(drop_at__gt=now)
-    members = Membership.objects.active().filter(account=account)
-    to_members = Q(user__in=members.values("user")) & ~Q(kind=INVITATION)
-    # Whom such a mail invites is no member yet; once it is accepted or revoked, nobody needs it.
-    waiting = Invitation.objects.open().filter(account=account, expires_at__gt=now)
-    keys = list(waiting.values_list("pk", flat=True))
-    to_invitees = Q(kind=INVITATION, context__invitation__in=keys)
-    failed = Notice.objects.filter(
-        in_time, to_members | to_invitees, account_id=account.pk, state=Notice.State.FAILED
-    )
-    return failed.exclude(kind__in=private)
-
-
 @transaction.atomic
 def send_again(*, account: Account, pk: int, actor: User, now: datetime) -> Notice:
     """Owe a mail of ``account`` once more, from now.
 
-    :raises accounts.models.Notice.DoesNotExist: for a mail that owners see nothing of.
+    :raises accounts.models.Notice.DoesNotExist: for a mail that the page does not show to owners.
     :raises NotFailed: if it has not failed, or has been sent again already.
     """
-    private = [kind.name for kind in mail.registered() if kind.is_private]
-    locked = Notice.objects.select_for_update().exclude(kind__in=private)
-    found = locked.get(pk=pk, account_id=account.pk)
+    found = undelivered.concerning(account.pk, now=now).select_for_update().get(pk=pk)
     if found.state != Notice.State.FAILED:
         raise NotFailed(_("This mail is on its way, or was sent, already."))
     found.state, found.due_at, found.tries, found.error = Notice.State.OWED, now, 0, ""
