@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, keys, locking, mail, memberships, passwords, signals, sso_linking
 from accounts.audit import Event
-from accounts.models import Account, Membership, Notice, Provider, User
+from accounts.models import Account, Invitation, Membership, Notice, Provider, User
 
 
 class NotMovable(Exception):
@@ -45,6 +45,9 @@ def move(*, user: User, membership_id: int, email: str, now: datetime) -> Member
     if membership is None or membership.user_id != user.pk:
         raise NotMovable(_("You are no longer in this account."))
     _hand_over(membership, to=target, actor=user, now=now)
+    # Not where it is taken back: whoever had it may have invited friends.
+    sent = Invitation.objects.open().filter(account=membership.account, invited_by=user)
+    sent.update(invited_by=target)
     _tell(membership, user, target, now=now)
     return membership
 

@@ -4,14 +4,24 @@ from datetime import datetime
 
 import pytest
 
-from accounts import memberships, moving, objections, providers, sso_admission
+from accounts import invitations, memberships, moving, objections, providers, sso_admission
 from accounts.audit import Event
 from accounts.claims import Claims
-from accounts.models import Account, AuditEvent, Identity, Membership, Notice, Provider, User
+from accounts.models import (
+    Account,
+    AuditEvent,
+    Identity,
+    Invitation,
+    Membership,
+    Notice,
+    Provider,
+    Role,
+    User,
+)
 from accounts.sso_admission import Entry
 from enforcement.models import Policy
 from enforcement.standing import facts_of
-from tests.factories import make_identity, make_provider, make_user
+from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import DAY, Clock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -97,3 +107,42 @@ def test_moved_back_it_is_the_other_sign_in_that_the_provider_forgets(
     assert Identity.objects.get() == elsewhere
     row = AuditEvent.objects.filter(event=Event.SSO_UNLINKED).latest("pk")
     assert (row.actor_id, row.subject_id) == (ada.pk, thief.pk)
+
+
+def invite(account: Account, actor: User, clock: Clock) -> Invitation:
+    return invitations.invite(
+        account=account, email="guest@x.example", role=Role.MEMBER, actor=actor, now=clock.now
+    )
+
+
+def test_open_invitations_go_along(northwind: Account, owner: User, clock: Clock) -> None:
+    invitation = invite(northwind, owner, clock)
+    move(owner, northwind, WORK, clock)
+    assert invitations.is_open(invitation.pk, now=clock.now)
+    memberships.add(account=northwind, user=owner, role=Role.OWNER, actor=None, now=clock.now)
+    Membership.objects.filter(user__email=WORK).update(role=Role.MEMBER)
+    assert not invitations.is_open(invitation.pk, now=clock.now)
+
+
+def test_invitations_of_another_account_stay(northwind: Account, owner: User, clock: Clock) -> None:
+    other = make_account(owner=owner)
+    invitation = invite(other, owner, clock)
+    move(owner, northwind, WORK, clock)
+    invitation.refresh_from_db()
+    assert invitation.invited_by == owner
+
+
+@pytest.mark.parametrize("has_moved", [False, True])
+def test_what_a_thief_sent_does_not_come_back(
+    has_moved: bool, northwind: Account, owner: User, clock: Clock
+) -> None:
+    if not has_moved:
+        invitation = invite(northwind, owner, clock)
+    move(owner, northwind, WORK, clock)
+    if has_moved:
+        invitation = invite(northwind, User.objects.get(email=WORK), clock)
+    objections.act(
+        Notice.objects.get(kind="membership_moved", recipient=owner.email), now=clock.now
+    )
+    assert Membership.objects.filter(user=owner, account=northwind).exists()
+    assert not invitations.is_open(invitation.pk, now=clock.now)
