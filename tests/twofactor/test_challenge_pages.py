@@ -14,6 +14,7 @@ from twofactor.models import SentCode
 pytestmark = pytest.mark.django_db
 
 VERIFY, RECOVERY = "/login/verify/", "/login/recovery/"
+ANEW = "/login/?next=%2Fsettings%2Fsecurity%2F"  # with the target that was given there
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_a_sign_in_that_has_ended_sends_no_text(now: datetime, tab: Browser) -> 
         tab.post(VERIFY, code="000000", method="text")
     tab.now += timedelta(minutes=6)
     sent = SentCode.objects.count()
-    assert tab.post(f"{VERIFY}text/")["Location"] == "/login/"
+    assert tab.post(f"{VERIFY}text/")["Location"] == ANEW
     assert SentCode.objects.count() == sent
 
 
@@ -104,7 +105,7 @@ def test_no_half_finished_sign_in_outlives_a_spent_budget(ada: Enrolled, tab: Br
     for half_way in (tab, other):
         half_way.now += timedelta(minutes=5)
         answer = half_way.post(VERIFY, code=ada.code_at(half_way.now))
-        assert answer.url == "/login/"
+        assert answer.url == ANEW
         assert "Please sign in again" in half_way.get("/login/").content.decode()
         assert not half_way.is_in()
 

@@ -90,9 +90,10 @@ def _try(
 
 def _end(request: HttpRequest) -> HttpResponse:
     """End a sign-in in which no code counts any more."""
+    pending, _user = half_way(request)
     signin.drop(request)
     messages.error(request, _("Too many wrong codes were typed. Please sign in again."))
-    return HttpResponseRedirect(reverse("login"))
+    return HttpResponseRedirect(signin.begin_again_url(pending))
 
 
 def code_page(
