@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import get_script_prefix, resolve, reverse
+from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve, reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -22,10 +23,21 @@ def answer_of(name: str, request: HttpRequest, **arguments: Any) -> HttpResponse
 
     The site may lie below a path, which ``reverse`` puts in front and ``resolve`` does not expect.
     """
-    path = reverse(name, kwargs=arguments).removeprefix(get_script_prefix())
-    match = resolve(f"/{path}")
+    match = _resolved(reverse(name, kwargs=arguments))
     answer: HttpResponse = match.func(request, *match.args, **match.kwargs)
     return answer
+
+
+def page_at(url: str) -> ResolverMatch | None:
+    """Return which page of this site ``url`` leads to; None for no page."""
+    try:
+        return _resolved(urlsplit(url).path)
+    except (Resolver404, ValueError):
+        return None
+
+
+def _resolved(path: str) -> ResolverMatch:
+    return resolve(f"/{path.removeprefix(get_script_prefix())}")
 
 
 def too_many(

@@ -126,6 +126,11 @@ class ReauthenticationForm(PasswordForm):
         super().__init__(*args, **kwargs)
         self.fields["code"].widget.attrs.pop("autofocus")
 
+    def ask_for_device(self) -> None:
+        """Drop what is said of backup codes: none of them is enough."""
+        self.fields["code"].label = LABEL
+        self.fields["code"].help_text = _("From your authenticator app or a text.")
+
 
 class FactorForm(ReauthenticationForm):
     """For whom an identity provider has just asked anew: the factor alone is left to give."""

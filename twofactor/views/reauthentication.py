@@ -1,10 +1,11 @@
 """Who is there? The password again, and the factor, before anything that matters."""
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.middleware.csrf import rotate_token
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +18,8 @@ from accounts import audit, keys, session_state, signin, sso
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.models import User
-from accounts.purposes import Purpose, serves
+from accounts.pages import page_at
+from accounts.purposes import Fresh, Purpose, freshness_of, serves
 from accounts.session_state import FactorKind
 from twofactor import devices, texts, typed
 from twofactor.forms import FactorForm, PasswordForm, ReauthenticationForm
@@ -46,6 +48,24 @@ def _attempt(request: HttpRequest) -> str:
     return keys.mac("twofactor.attempt", request.session.session_key).hex()[:32]
 
 
+def _wants_device(request: HttpRequest) -> bool:
+    """Whether a backup code is not enough for the page that comes next.
+
+    Whatever asks for fresh proof in the admin asks for a device; its views bear no mark.
+    """
+    page = page_at(_next(request))
+    if page is None:
+        return False
+    return page.app_name == "admin" or freshness_of(page.func) in {Fresh.DEVICE, Fresh.STRONG}
+
+
+def _form(request: HttpRequest, user: User, given: QueryDict | None, *, now: datetime) -> Any:
+    form = _kind_of_form(request, user, now=now)(given)
+    if isinstance(form, ReauthenticationForm) and _wants_device(request):
+        form.ask_for_device()
+    return form
+
+
 def _kind_of_form(request: HttpRequest, user: User, *, now: datetime) -> type[PasswordForm]:
     if not devices.can_verify(user):
         return PasswordForm
@@ -61,8 +81,7 @@ def reauthenticate(request: HttpRequest) -> HttpResponse:
     """Take the password, and a code from who has a device that verifies."""
     now = timezone.now()
     user = answers.person_of(request)
-    kind = _kind_of_form(request, user, now=now)
-    form = kind(request.POST if request.method == "POST" else None)
+    form = _form(request, user, request.POST if request.method == "POST" else None, now=now)
     if not form.is_valid():
         return _page(request, user, form, now=now)
     try:
@@ -79,6 +98,9 @@ def _check(request: HttpRequest, user: User, form: PasswordForm, *, now: datetim
     if not isinstance(form, ReauthenticationForm):
         return _proved(request, user, factor=None, now=now)
     kind = _kind(request, user, now=now)
+    if kind is Kind.BACKUP and _wants_device(request):
+        form.add_error("code", _("A backup code is not enough for this. It was not used up."))
+        return _page(request, user, form, now=now)
     purpose = SentCode.Purpose.REAUTHENTICATE if kind is Kind.TEXT else ""
     attempt = _attempt(request)
     given = answers.typed(request, user, kind, attempt=attempt, purpose=purpose, now=now)
@@ -144,6 +166,7 @@ def _page(request: HttpRequest, user: User, form: PasswordForm, *, now: datetime
         "next_text_at": texts.next_at(user, now=now) if phone else None,
         "ways": sso.ways_to_prove(request, _next(request)),
         "asks_password": "password" in form.fields,
+        "wants_device": "code" in form.fields and _wants_device(request),
     }
     return answers.page(request, "reauthenticate", context)
 
@@ -169,7 +192,7 @@ def reauthenticate_text(request: HttpRequest) -> HttpResponse:
         )
     except texting.NOT_TEXTED as error:
         messages.error(request, texting.words(error))
-        empty = _kind_of_form(request, user, now=now)()
+        empty = _form(request, user, None, now=now)
         response = _page(request, user, empty, now=now)
         return texting.with_wait(response, error, now=now)
     messages.success(request, _("We sent a text. It can take a minute to arrive."))
