@@ -116,6 +116,7 @@ class AccountAdmin(ScopedAdmin):
         account, now = kwargs.get("obj"), timezone.now()
         if isinstance(account, Account):
             context.update(account_page.context(request, account, now=now))
+            admin_proof.refill(request, context["adminform"].form, now=now)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def requirement_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

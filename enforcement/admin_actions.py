@@ -42,7 +42,7 @@ from enforcement.admin_forms import (
 )
 from enforcement.models import Approval
 from enforcement.passes import AlreadyGranted, NotGrantable
-from enforcement.support import NotAllowed
+from enforcement.support import NotAllowed, NotUsable
 
 TEMPLATE = "enforcement/admin/action.html"
 
@@ -256,16 +256,19 @@ def page(
     asked = admin_proof.missing(request, kind.fresh, now=now) if kind.fresh else None
     if asked is not None:
         return asked
-    error, form = None, None
-    if request.method == "POST":
-        form = kind.form(request.POST)
-        if form.is_valid():
-            error = _carry_out(request, person, name, form.cleaned_data, now=now)
-            if error is None:
-                return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
+    error, status = None, 200
+    form = kind.form(request.POST) if request.method == "POST" else None
+    if form is not None and form.is_valid():
+        error = _carry_out(request, person, name, form.cleaned_data, now=now)
+        if error is None:
+            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[person.pk]))
+        error, status = _unless_said(form, error), 409
     if error is None:
         error, _answer = _refusal(lambda: kind.check(person, viewer, now))
     waiting = approvals.open_approval(person, now=now)
+    form = form or kind.form(initial=_initial(person, waiting))
+    if error is None:
+        admin_proof.refill(request, form, now=now)
     shown = {
         **context,
         "title": kind.title,
@@ -275,11 +278,10 @@ def page(
         "waiting": waiting,
         "why_two": four_eyes.why_needed(person, now=now),
         "explanation": f"enforcement/admin/actions/{name}.html",
-        "form": form or kind.form(initial=_initial(person, waiting)),
+        "form": form,
         "refused": error.args[0] if error else "",
     }
-    is_refused = error is not None and form is not None
-    return TemplateResponse(request, TEMPLATE, shown, status=409 if is_refused else 200)
+    return TemplateResponse(request, TEMPLATE, shown, status=status)
 
 
 def _carry_out(
@@ -299,6 +301,16 @@ def _carry_out(
     support.note_refusal(user=person, actor=viewer, tried=name, why=why, now=now)
     if isinstance(error, kind.already):
         messages.warning(request, error.args[0])
+        return None
+    return error
+
+
+def _unless_said(
+    form: forms.Form, error: NotGrantable | NotAllowed
+) -> NotGrantable | NotAllowed | None:
+    """Say at its field that another address is needed; return what another would not mend."""
+    if isinstance(error, NotUsable) and "email" in form.fields:
+        form.add_error("email", error.args[0])
         return None
     return error
 

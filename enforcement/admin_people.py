@@ -136,6 +136,7 @@ class UserAdmin(ScopedAdmin):
                 told = _("%(address)s gets a mail to choose a password by.")
                 messages.success(request, filled(told, address=user.email))
                 return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[user.pk]))
+        admin_proof.refill(request, form, now=now)
         context = {**self._context(request), "title": _("Add a person"), "form": form}
         return TemplateResponse(request, "enforcement/admin/person_add.html", context)
 

@@ -236,6 +236,7 @@ def page(
             refused = str(error)
         except NotValid as error:
             _tell(form, error)
+    admin_proof.refill(request, form, now=now)
     shown = {
         **context,
         **_said(target, now=now),

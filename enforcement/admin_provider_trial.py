@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import Promise
@@ -140,6 +141,7 @@ def page(
         return asked
     if request.method == "POST" and provider.is_live:
         return sso_trial.begin(request, provider, now=now)
+    admin_proof.refill(request, forms.Form(), now=now)
     trial = sso_trial.last(request, provider, now=now)
     shown = {
         **context,

@@ -30,6 +30,7 @@ def page(
     needs_reason = not switching.is_owner(person, account)
     if request.method != "POST":
         form = SwitchForm(needs_reason=needs_reason, now=now)
+        admin_proof.refill(request, form, now=now)
         return _shown(request, account, form, context=context, now=now)
     form = SwitchForm(request.POST, needs_reason=needs_reason, now=now)
     if not form.is_valid():

@@ -21,6 +21,10 @@ class NotAllowed(Exception):
     """This person may not do this to that one; the text says why."""
 
 
+class NotUsable(NotAllowed):
+    """Another address would do: this one is the person's own, or somebody signs in with it."""
+
+
 def check_may_handle(*, user: User, actor: User) -> None:
     """Check who acts on whom.
 
@@ -95,7 +99,8 @@ def change_address(
 ) -> None:
     """Give ``user``, whose old mailbox is dead, another address; both and the owners are told.
 
-    :raises NotAllowed: for who may not, or gives no reason; and if the address is somebody's.
+    :raises NotAllowed: for who may not, or gives no reason.
+    :raises NotUsable: if the address is somebody's.
     :raises enforcement.four_eyes.ApproverNeeded: where a second of support has to approve it.
     """
     check_may_handle(user=user, actor=actor)
@@ -107,7 +112,7 @@ def change_address(
     try:
         addresses.change_by_support(user=user, email=email, actor=actor, reason=reason, now=now)
     except addresses.NotChangeable as error:
-        raise NotAllowed(str(error)) from None
+        raise NotUsable(str(error)) from None
     user.refresh_from_db()
     pass_mails.tell_address_changed(user, old=old, actor=actor, reason=reason, now=now)
 
@@ -117,9 +122,8 @@ def _check_usable(email: str, *, user: User) -> None:
     holder = User.objects.filter(email=canonical_email(email)).first()
     if holder is not None:
         is_same = holder.pk == user.pk
-        raise NotAllowed(
-            _("This is the address already.") if is_same else _("This address can't be used.")
-        )
+        taken = _("There is a sign-in with this address.")
+        raise NotUsable(_("This is the address already.") if is_same else taken)
 
 
 @transaction.atomic

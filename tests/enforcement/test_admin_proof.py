@@ -1,14 +1,17 @@
-"""Fresh proof in the admin: a device is asked for, and a backup code is not spent in vain."""
+"""Fresh proof in the admin: a device is asked for, and neither a backup code nor a word is lost."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
-from django.urls import set_script_prefix
+from django.urls import reverse, set_script_prefix
+from django.utils import timezone
 
 from accounts.models import Account, User
 from accounts.pages import page_at
-from tests.enforcement.desk import account_page, person_page, requirement_page
+from enforcement.models import Pass
+from tests.enforcement.desk import account_page, person_page, requirement_page, switch
 from tests.enforcement.kit import enrolled_person, sign_in_with_code
 from tests.enforcement.test_admin_people import text_of
 from tests.factories import PASSWORD
@@ -70,3 +73,80 @@ def test_the_page_that_comes_next_is_found_below_a_path_too(ada: User) -> None:
     finally:
         set_script_prefix("/")
     assert page_at("//[/") is None
+
+
+# What was typed before the proof was asked for.
+
+TYPED = {"reason": "Called back on the known number.", "ticket": "T-1"}
+UNDONE = "Nothing was done yet."
+
+
+def proved(client: Client, person: Enrolled, asked: Any) -> Any:
+    """Give password and code, and follow to the page that comes next."""
+    path = parse_qs(urlsplit(asked["Location"]).query)["next"][0]
+    return client.get(prove(client, person.code_at(timezone.now()), path)["Location"])
+
+
+def test_a_reason_that_was_typed_too_late_is_filled_in_once(
+    desk: Client, support: Enrolled, dora: Enrolled
+) -> None:
+    path = person_page(dora.user, "pass")
+    page = proved(desk, support, desk.post(path, TYPED))
+    assert UNDONE in text_of(page)
+    assert {name: page.context["form"][name].value() for name in TYPED} == TYPED
+    assert not Pass.objects.exists()
+    again = desk.get(path)
+    assert UNDONE not in text_of(again)
+    assert not again.context["form"]["reason"].value()
+
+
+def test_it_is_filled_in_on_its_own_page_alone(
+    desk: Client, support: Enrolled, dora: Enrolled, clock: Clock
+) -> None:
+    desk.post(person_page(dora.user, "pass"), TYPED)
+    prove(desk, support.code_at(clock.now), "/admin/")
+    assert UNDONE not in text_of(desk.get(person_page(dora.user, "reset")))
+    assert UNDONE in text_of(desk.get(person_page(dora.user, "pass")))
+
+
+def test_it_is_filled_in_within_ten_minutes(
+    desk: Client, support: Enrolled, dora: Enrolled, clock: Clock
+) -> None:
+    asked = desk.post(person_page(dora.user, "pass"), TYPED)
+    clock.forward(minutes=10)
+    page = proved(desk, support, asked)
+    assert UNDONE not in text_of(page)
+    assert not page.context["form"]["reason"].value()
+    assert "unsent" not in desk.session
+
+
+def test_the_session_keeps_no_secret_of_a_form(
+    desk: Client, northwind: Account, support: Enrolled
+) -> None:
+    path = reverse("admin:accounts_account_provider", args=[northwind.pk])
+    given = {**TYPED, "issuer": "https://idp.example", "secret": "s3cret-of-theirs"}
+    page = proved(desk, support, desk.post(path, given))
+    assert page.context["form"]["issuer"].value() == "https://idp.example"
+    assert "s3cret" not in page.content.decode()
+
+
+def test_a_plan_that_was_chosen_too_late_is_chosen_again(
+    desk: Client, support: Enrolled, northwind: Account
+) -> None:
+    fields = {"name": "Northwind", "plan": "team", "email_domains": "northwind.example"}
+    page = proved(desk, support, desk.post(account_page(northwind), fields))
+    assert UNDONE in text_of(page)
+    form = page.context["adminform"].form
+    assert (form["plan"].value(), form["email_domains"].value()) == ("team", "northwind.example")
+    assert Account.objects.get(pk=northwind.pk).plan != "team"
+
+
+def test_a_switch_and_a_button_say_that_nothing_was_done(
+    desk: Client, support: Enrolled, northwind: Account, clock: Clock
+) -> None:
+    page = proved(desk, support, switch(desk, northwind, "off", reason=TYPED["reason"]))
+    assert page.context["form"]["reason"].value() == TYPED["reason"]
+    assert UNDONE in text_of(page)
+    clock.forward(minutes=10)
+    button = reverse("admin:accounts_account_remind", args=[northwind.pk])
+    assert UNDONE in text_of(proved(desk, support, desk.post(button)))

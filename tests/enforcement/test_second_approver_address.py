@@ -87,7 +87,7 @@ def test_an_address_that_can_not_be_is_refused_before_anybody_is_asked(
 ) -> None:
     assert {owner.email, ada.email} >= {email}
     page = ask(owner, email)
-    assert "This address can&#x27;t be used" in page or "This is the address already" in page
+    assert "There is a sign-in with this address" in page or "This is the address already" in page
     assert not Approval.objects.exists()
 
 

@@ -287,7 +287,16 @@ def test_an_address_of_somebody_is_refused(northwind: Account, ada: User, owner:
     for email in (owner.email, old):
         answer = client.post(person_page(ada, "address"), {**NEW, "email": email})
         assert answer.status_code == 409
+        assert answer.context["form"].errors["email"]
+        assert NEW["reason"] in text_of(answer)
     assert User.objects.get(pk=ada.pk).email == old
+
+
+def test_support_reads_that_somebody_signs_in_with_it(
+    northwind: Account, ada: User, owner: User
+) -> None:
+    answer = support_browser().post(person_page(ada, "address"), {**NEW, "email": owner.email})
+    assert "There is a sign-in with this address." in text_of(answer)
 
 
 @pytest.mark.parametrize("who", ["owner", "self", "stale"])
