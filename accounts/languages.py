@@ -7,7 +7,14 @@ accepts. Once the gate knows the person, it is the person's.
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotFound
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseForbidden,
+    HttpResponseNotAllowed,
+    HttpResponseNotFound,
+)
+from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.views import csrf, defaults
@@ -15,6 +22,7 @@ from django.views import csrf, defaults
 from accounts import purposes
 from accounts.letters import language_of, zone_of
 from accounts.models import User
+from accounts.pages import is_page
 from accounts.purposes import Purpose
 
 
@@ -53,7 +61,7 @@ class PersonLocaleMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
-            return self.get_response(request)
+            return _with_a_way_on(request, self.get_response(request))
         finally:
             timezone.deactivate()
 
@@ -65,6 +73,13 @@ class PersonLocaleMiddleware:
             translation.deactivate_all()
         else:
             speak_to_person(request)
+
+
+def _with_a_way_on(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Put a page where Django's own "405" is empty, and a person would stand before nothing."""
+    if isinstance(response, HttpResponseNotAllowed) and not response.content and is_page(request):
+        response.content = render_to_string("400.html")
+    return response
 
 
 def speak_to_person(request: HttpRequest) -> None:

@@ -1,21 +1,57 @@
-"""What pages have in common: those of an app above, by URL name, and the answer "too many"."""
+"""What pages have in common: who waits for one, those of an app above, the answer "too many"."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
 from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve, reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
 from accounts.throttle import TooMany
 
 TOO_MANY_REQUESTS = 429
 MINUTE, HOUR = 60, 3600
+
+View = Callable[..., HttpResponse]
+
+
+def is_page(request: HttpRequest) -> bool:
+    """Whether a person waits for this as a page, by what the browser itself says of it."""
+    # META, since ``request.headers`` would parse every header of every request for these two.
+    mode = request.META.get("HTTP_SEC_FETCH_MODE")
+    if mode:
+        return bool(mode == "navigate")
+    return "text/html" in request.META.get("HTTP_ACCEPT", "")
+
+
+def posted_from(page: str, *, keep: tuple[str, ...] = ()) -> Callable[[View], View]:
+    """Let a view take POST alone; who opens its address is led to the page with its form.
+
+    An error beside that form stands at this address: so it is reloaded, and signed in for.
+    ``keep`` names what the addresses of both have in common.
+    """
+
+    def decorate(view: View) -> View:
+        takes_post = require_POST(view)
+
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method in {"GET", "HEAD"} and is_page(request):
+                kept = {name: kwargs[name] for name in keep}
+                return HttpResponseRedirect(reverse(page, kwargs=kept))
+            return takes_post(request, *args, **kwargs)
+
+        return answer
+
+    return decorate
 
 
 def answer_of(name: str, request: HttpRequest, **arguments: Any) -> HttpResponse:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import signin
 from accounts.models import EndReason, Provider
+from accounts.pages import is_page as is_page  # those who refuse ask for both here
 
 CODES = {
     EndReason.DEADLINE: "signed_out_deadline",
@@ -18,15 +19,6 @@ CODES = {
 }
 SIGN_IN_REQUIRED = ("sign_in_required", _("Sign in first."))
 REAUTHENTICATION = ("reauthentication_required", _("Confirm that it is you first."))
-
-
-def is_page(request: HttpRequest) -> bool:
-    """Whether a person waits for this as a page, by what the browser itself says of it."""
-    # META, since ``request.headers`` would parse every header of every request for these two.
-    mode = request.META.get("HTTP_SEC_FETCH_MODE")
-    if mode:
-        return bool(mode == "navigate")
-    return "text/html" in request.META.get("HTTP_ACCEPT", "")
 
 
 def next_of(request: HttpRequest) -> str:

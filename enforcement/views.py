@@ -9,12 +9,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts import memberships
 from accounts.forms import InviteForm
 from accounts.memberships import LastOwner, NotAllowed
 from accounts.models import Membership, User
+from accounts.pages import posted_from
 from accounts.purposes import Purpose, serves
 from accounts.reach import membership_of, open_invitations, person_of
 from accounts.words import filled
@@ -67,7 +68,7 @@ def _admin_url(membership: Membership) -> str:
     return reverse("admin:accounts_account_change", args=[membership.account_id])
 
 
-@require_POST
+@posted_from("account", keep=("slug",))
 def member_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     acting = membership_of(request, slug, manager=True)
     membership = get_object_or_404(

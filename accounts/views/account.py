@@ -7,12 +7,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts import invitations, memberships
 from accounts.forms import InviteForm, RoleForm
 from accounts.models import Invitation, Membership, Role
-from accounts.pages import answer_of, in_words, with_retry
+from accounts.pages import answer_of, in_words, posted_from, with_retry
 from accounts.reach import membership_of, person_of
 from accounts.words import filled
 
@@ -29,7 +29,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/home.html", context)
 
 
-@require_POST
+@posted_from("account", keep=("slug",))
 def account_invite(request: HttpRequest, slug: str) -> HttpResponse:
     membership = membership_of(request, slug, manager=True)
     form, now = InviteForm(request.POST, may_make_owner=membership.is_owner), timezone.now()
@@ -67,7 +67,7 @@ def _invite(form: InviteForm, membership: Membership, *, now: datetime) -> bool:
     return True
 
 
-@require_POST
+@posted_from("account", keep=("slug",))
 def invitation_revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     membership = membership_of(request, slug, manager=True)
     invitation = get_object_or_404(Invitation, pk=pk, account=membership.account)
@@ -77,7 +77,7 @@ def invitation_revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     return redirect("account", slug)
 
 
-@require_POST
+@posted_from("account", keep=("slug",))
 def member_role(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     acting = membership_of(request, slug, manager=True)
     membership = get_object_or_404(

@@ -31,7 +31,7 @@ from accounts.audit import Event
 from accounts.forms import EmailChangeForm, PasswordChangeForm, ProfileForm
 from accounts.memberships import LastOwner
 from accounts.models import User
-from accounts.pages import too_many
+from accounts.pages import posted_from, too_many
 from accounts.purposes import Fresh, Purpose, serves
 from accounts.reach import person_of
 from accounts.throttle import TooMany
@@ -170,7 +170,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/settings_delete.html", context)
 
 
-@require_POST
+@posted_from("security")
 def session_end(request: HttpRequest, handle: str) -> HttpResponse:
     """Sign out one of my other browsers."""
     person, now = person_of(request), timezone.now()

@@ -62,7 +62,7 @@ def enrolled_person(**fields: Any) -> Enrolled:
 
 
 def is_in(client: Client) -> bool:
-    """Whether a view for signed-in people opens; one that only takes a form, and draws no page."""
+    """Whether a view for signed-in people opens; one that takes a form alone, and reads nothing."""
     return client.get("/settings/sessions/end-all/", headers=PAGE).status_code == 405
 
 

@@ -117,6 +117,56 @@ def test_the_same_form_a_second_before_is_saved(
     assert ada.name == "Changed"
 
 
+# Addresses that take a POST alone.
+
+LEADS_TO = {
+    "logout": "/",
+    "language": "/",
+    "account_invite": "/accounts/northwind/",
+    "invitation_revoke": "/accounts/northwind/",
+    "member_role": "/accounts/northwind/",
+    "member_remove": "/accounts/northwind/",
+    "session_end": "/settings/security/",
+    "login_cancel": "/",
+    "setup_text_send": "/two-factor/setup/text/confirm/",
+    "reauthenticate_text": "/reauthenticate/",
+}
+EMPTY_HANDED = {"sessions_end_all", "twilio_status"}
+
+
+def test_who_opens_the_address_of_a_form_is_led_to_its_page(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    client = sign_in(ada)
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    for route in routes():
+        page = client.get(route.path)
+        if route.name in LEADS_TO:
+            assert (page.status_code, page["Location"]) == (302, LEADS_TO[route.name]), route.name
+            quiet = client.get(route.path, headers={"sec-fetch-mode": "cors"})
+            assert (quiet.status_code, quiet["Allow"], quiet.content) == (405, "POST", b"")
+        elif not route.name.startswith("admin:"):
+            assert (page.status_code == 405) == (route.name in EMPTY_HANDED), route.name
+
+
+def test_after_the_password_an_error_s_address_leads_to_its_page(
+    northwind: Account, owner: User
+) -> None:
+    """Where a refused invitation is shown, a session may end, and its address is opened again."""
+    client = sign_in(owner, next_url="/accounts/northwind/invite/")
+    page = client.get("/accounts/northwind/invite/", follow=True)
+    assert page.redirect_chain == [("/accounts/northwind/", 302)]
+    assert page.status_code == 200
+
+
+def test_a_page_that_takes_no_such_request_has_a_way_on(owner: User, northwind: Account) -> None:
+    client = sign_in(owner)
+    for page in (client.post("/"), client.get("/settings/sessions/end-all/")):
+        assert page.status_code == 405
+        assert 'href="/"' in page.content.decode()
+    assert not client.post("/", headers={"sec-fetch-mode": "cors"}).content
+
+
 # Half-way in.
 
 

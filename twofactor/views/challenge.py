@@ -11,11 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts import signin
 from accounts.client import address_of
 from accounts.models import User
+from accounts.pages import posted_from
 from accounts.purposes import Purpose, serves
 from accounts.session_state import FactorKind
 from accounts.signin import Pending
@@ -120,7 +121,7 @@ def code_page(
 
 @serves(Purpose.CHALLENGE)
 @never_cache
-@require_POST
+@posted_from("verify")
 def verify_text(request: HttpRequest) -> HttpResponse:
     """Text a code for this sign-in."""
     now = timezone.now()
@@ -172,7 +173,7 @@ def recovery_page(
 
 @serves(Purpose.CANCEL)
 @never_cache
-@require_POST
+@posted_from("home")
 def login_cancel(request: HttpRequest) -> HttpResponse:
     """Forget a half-finished sign-in and what was being set up in it."""
     pending = answers.pending_of(request)

@@ -10,11 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts import session_state
 from accounts.client import address_of
 from accounts.models import User
+from accounts.pages import posted_from
 from accounts.purposes import Fresh, Purpose, serves
 from accounts.session_state import FactorKind
 from twofactor import challenge, devices, enrolment, setup_note, sms, texts, totp
@@ -121,7 +122,7 @@ def _send(
 
 @serves(Purpose.ENROLMENT, fresh=Fresh.FACTOR)
 @never_cache
-@require_POST
+@posted_from("setup_text_confirm")
 def setup_text_send(request: HttpRequest) -> HttpResponse:
     """Text the code for the number once more."""
     now = timezone.now()

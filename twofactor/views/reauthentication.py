@@ -12,13 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts import audit, keys, session_state, signin, sso
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.models import User
-from accounts.pages import page_at
+from accounts.pages import page_at, posted_from
 from accounts.purposes import Fresh, Purpose, freshness_of, serves
 from accounts.session_state import FactorKind
 from twofactor import devices, texts, typed
@@ -173,7 +173,7 @@ def _page(request: HttpRequest, user: User, form: PasswordForm, *, now: datetime
 
 @serves(Purpose.MEMBER)
 @never_cache
-@require_POST
+@posted_from("reauthenticate")
 def reauthenticate_text(request: HttpRequest) -> HttpResponse:
     """Text a code for this page."""
     now = timezone.now()
