@@ -44,6 +44,11 @@ def choices() -> list[tuple[str, str]]:
     ]
 
 
+def are_there() -> bool:
+    """Whether anybody can be texted at all: where nothing sends texts, no country may get any."""
+    return bool(settings.SMS_COUNTRIES)
+
+
 def default() -> str:
     return settings.SMS_COUNTRIES[0] if settings.SMS_COUNTRIES else "US"
 

@@ -9,6 +9,7 @@ from accounts.widgets import LongSelect
 from twofactor import countries, phones
 
 LABEL = _("Code")
+NO_TEXTS = _("No texts are sent here. Use an authenticator app.")
 
 
 class CodeField(forms.CharField):
@@ -55,6 +56,13 @@ class MethodForm(forms.Form):
             ("text", _("Text message")),
         ],
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        method = self.fields["method"]
+        if isinstance(method, forms.ChoiceField) and not countries.are_there():
+            method.choices = [("app", _("Authenticator app"))]
+            method.error_messages["invalid_choice"] = NO_TEXTS
 
 
 class CountrySelect(LongSelect):

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 SETUP, APP, TEXT = "/two-factor/setup/", "/two-factor/setup/app/", "/two-factor/setup/text/"
 MAILBOX, CODES = "/two-factor/setup/mailbox/", "/two-factor/backup-codes/"
 DAY = timedelta(hours=24)
+NO_TEXTS = "No texts are sent here. Use an authenticator app."
 
 
 @pytest.fixture
@@ -215,6 +216,20 @@ def test_a_link_of_somebody_else_proves_nothing(overdue: User, tab: Browser) -> 
 
 def test_a_bad_link_says_so(tab: Browser) -> None:
     assert tab.get("/two-factor/setup/link/1-2-3/").status_code == 410
+
+
+def test_where_no_texts_are_sent_none_are_offered(
+    in_window: User, tab: Browser, settings: Any
+) -> None:
+    tab.give_password(in_window)
+    assert 'value="text"' in tab.get(SETUP).content.decode()
+    settings.SMS_COUNTRIES = []
+    assert 'value="text"' not in tab.get(SETUP).content.decode()
+    refused = tab.post(SETUP, method="text")
+    assert refused.context["form"].errors["method"] == [NO_TEXTS]
+    prove_mailbox(tab, in_window)
+    assert tab.get(TEXT).url == SETUP
+    assert NO_TEXTS in tab.get(SETUP).content.decode()
 
 
 def test_in_the_window_set_up_is_open_and_can_wait(in_window: User, tab: Browser) -> None:

@@ -18,8 +18,8 @@ from accounts.models import User
 from accounts.pages import posted_from
 from accounts.purposes import Fresh, Purpose, serves
 from accounts.session_state import FactorKind
-from twofactor import challenge, devices, enrolment, setup_note, sms, texts, totp
-from twofactor.forms import CodeForm, FirstCodeForm, PhoneForm
+from twofactor import challenge, countries, devices, enrolment, setup_note, sms, texts, totp
+from twofactor.forms import NO_TEXTS, CodeForm, FirstCodeForm, PhoneForm
 from twofactor.models import SentCode, SMSDevice
 from twofactor.phones import Phone
 from twofactor.redeem import CodeRejected, Kind, TooMany, live_code
@@ -82,6 +82,9 @@ def setup_text(request: HttpRequest) -> HttpResponse:
     kept_out = _kept_out(request, user, now=now)
     if kept_out is not None:
         return kept_out
+    if not countries.are_there():
+        messages.error(request, NO_TEXTS)
+        return HttpResponseRedirect(reverse("setup"))
     form = PhoneForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         return _text_number(request, user, form, now=now)
