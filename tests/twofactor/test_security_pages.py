@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from twilio.request_validator import RequestValidator
 
+from accounts.models import User
 from tests.factories import PASSWORD, make_user
 from tests.twofactor.browsing import Browser
 from tests.twofactor.people import NUMBER, Enrolled, enrol_app, enrol_phone, text
@@ -136,6 +137,16 @@ def test_the_security_page_shows_two_digits_of_the_number(tab: Browser, now: dat
     assert NUMBER not in page
     assert "9 of 10 left" in page
     assert "This browser" in page
+
+
+def test_on_a_pass_nothing_is_said_of_what_is_set_aside(ada: Enrolled, tab: Browser) -> None:
+    other = Browser(now=tab.now)
+    User.objects.filter(pk=ada.user.pk).update(pass_until=tab.now + timedelta(hours=24))
+    other.give_password(ada.user)
+    replacing = other.get("/two-factor/replace/?next=/settings/")
+    assert replacing.url == "/two-factor/setup/?next=%2Fsettings%2F"
+    assert other.get("/two-factor/backup-codes/").url == "/settings/security/"
+    assert "rest while it runs" in other.get("/settings/security/").content.decode()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -71,6 +72,8 @@ def device_replace(request: HttpRequest) -> HttpResponse:
     """After a sign-in by backup code: replace the lost device, or later."""
     later = signin.safe_next(request, request.GET.get("next", ""))
     user = answers.person_of(request)
+    if not devices.can_verify(user):  # nothing counts that could be replaced: on a pass, say
+        return HttpResponseRedirect(f"{reverse('setup')}?{urlencode({'next': later})}")
     context = {"later": later, "codes_left": codes_of.codes_left(user)}
     return answers.page(request, "device_replace", context)
 
@@ -117,6 +120,8 @@ def backup_codes(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(signin.safe_next(request, request.POST.get("next", "")))
     if request.method == "POST":
         messages.error(request, _("Nothing was changed. Press one of the buttons below."))
+    if not devices.can_verify(user):
+        return HttpResponseRedirect(reverse("security"))  # which says what became of them
     codes = BackupCodeSet.objects.filter(user=user).first()
     context = {"code_set": codes, "codes_left": codes_of.codes_left(user)}
     return answers.page(request, "backup_codes_about", context)
