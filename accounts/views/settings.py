@@ -29,6 +29,7 @@ from accounts import (
 )
 from accounts.audit import Event
 from accounts.forms import EmailChangeForm, PasswordChangeForm, ProfileForm
+from accounts.languages import speak_to_person
 from accounts.memberships import LastOwner
 from accounts.models import User
 from accounts.pages import posted_from, too_many
@@ -42,6 +43,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=person_of(request))
     if request.method == "POST" and form.is_valid():
         people.change_profile(user=form.instance, now=timezone.now())
+        speak_to_person(request)  # in the language that was just chosen
         messages.success(request, _("Saved."))
         return redirect("settings_profile")
     mine = person_of(request).memberships.select_related("account").order_by("account__name")

@@ -157,6 +157,13 @@ def test_a_link_chooses_nothing(client: Client) -> None:
     assert client.get("/language/", {"language": "fr"}).status_code == 405
 
 
+def test_a_new_language_is_confirmed_in_itself() -> None:
+    client = sign_in(make_user(language="en"))
+    given = {"name": "Ada", "language": "de", "time_zone": "UTC"}
+    page = client.post("/settings/", given, follow=True, headers=PAGE)
+    assert [str(message) for message in page.context["messages"]] == ["Gespeichert."]
+
+
 def test_a_person_s_own_language_wins() -> None:
     client = sign_in(make_user(language="de"))
     client.post("/language/", {"language": "fr"})
