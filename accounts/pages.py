@@ -116,6 +116,6 @@ def to_the_second(at: datetime) -> str:
 
 
 def clock_time(at: datetime) -> str:
-    """Return the time of day of ``at`` in the reader's zone, with the day if it is another."""
+    """Return the time of day of ``at`` in the reader's zone, and the day if it is another."""
     local = timezone.localtime(at)
-    return f"{local:%H:%M:%S}" if local.date() == timezone.localdate() else to_the_second(at)
+    return f"{local:%H:%M:%S %Z}" if local.date() == timezone.localdate() else to_the_second(at)

@@ -187,7 +187,9 @@ DOORS = (
     invitation,
     account_invite,
 )
-WHEN = re.compile(r"(?:Please wait \d+ (?:second|minute|hour)s?|another text from \d\d:\d\d:\d\d)")
+WHEN = re.compile(
+    r"(?:Please wait \d+ (?:second|minute|hour)s?|another text from \d\d:\d\d:\d\d [A-Z]+ on)"
+)
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
