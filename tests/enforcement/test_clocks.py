@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from accounts import clock as clocks
 
-pytestmark = [pytest.mark.django_db, pytest.mark.proves("S65")]
+pytestmark = pytest.mark.django_db
 
 # It seals what stands, whatever the time.
 HARMLESS = {"accounts.tasks.seal_audit"}
