@@ -87,6 +87,7 @@ def test_a_sign_in_that_has_ended_sends_no_text(now: datetime, tab: Browser) -> 
     tab.give_password(pia.user)
     for _ in range(5):
         tab.post(VERIFY, code="000000", method="text")
+    assert tab.post(f"{VERIFY}text/").status_code == 429
     tab.now += timedelta(minutes=6)
     sent = SentCode.objects.count()
     assert tab.post(f"{VERIFY}text/")["Location"] == ANEW

@@ -21,6 +21,7 @@ from accounts.purposes import Purpose, serves
 from accounts.session_state import FactorKind
 from accounts.signin import Pending
 from twofactor import challenge, devices, enrolment, texts
+from twofactor.budget import failures_of
 from twofactor.devices import Devices
 from twofactor.forms import BackupCodeForm, CodeForm
 from twofactor.models import SentCode, SentState
@@ -97,6 +98,15 @@ def _end(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(signin.begin_again_url(pending))
 
 
+def _over(request: HttpRequest, user: User, *, now: datetime) -> HttpResponse:
+    """Say that this sign-in has ended, and while another would not help either, until when."""
+    try:
+        failures_of(user, now=now).check(now=now)
+    except TooMany as error:
+        return answers.throttled(request, error, now=now, ends_sign_in=True)
+    return _end(request)
+
+
 def code_page(
     request: HttpRequest,
     form: CodeForm | BackupCodeForm,
@@ -127,7 +137,7 @@ def verify_text(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     pending, user = half_way(request)
     if is_void(user, pending.entered_at, now=now):
-        return _end(request)
+        return _over(request, user, now=now)
     own = devices.devices_of(user)
     if own.phone is None:
         return HttpResponseRedirect(reverse("verify"))
