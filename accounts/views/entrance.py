@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language
 
 from accounts import audit, links, passwords, signin, sso, throttle
@@ -23,7 +23,7 @@ from accounts.client import address_of
 from accounts.emails import domain_of
 from accounts.forms import LoginForm, ResetForm
 from accounts.models import User
-from accounts.pages import posted_from, too_many
+from accounts.pages import too_many
 from accounts.purposes import Purpose, serves
 from accounts.throttle import TooMany
 
@@ -64,7 +64,7 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 @serves(Purpose.OPEN)
-@posted_from("home")
+@require_POST
 def logout(request: HttpRequest) -> HttpResponse:
     """End this browser's session; signing out of nothing is no error."""
     url = signin.safe_next(request, request.POST.get("next", ""))
@@ -77,7 +77,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 # Django keeps the choice in a cookie; a person's own language, once it is known who asks, wins.
-language = serves(Purpose.OPEN)(posted_from("home")(set_language))
+language = serves(Purpose.OPEN)(require_POST(set_language))
 
 
 @serves(Purpose.OPEN)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import signin
 from accounts.client import address_of
@@ -183,7 +183,7 @@ def recovery_page(
 
 @serves(Purpose.CANCEL)
 @never_cache
-@posted_from("home")
+@require_POST
 def login_cancel(request: HttpRequest) -> HttpResponse:
     """Forget a half-finished sign-in and what was being set up in it."""
     pending = answers.pending_of(request)
