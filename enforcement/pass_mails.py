@@ -104,7 +104,7 @@ def tell_asked_for(
     elsewhere = found.exclude(user__in=list(here.values_list("user", flat=True)))
     for people, context in (
         (here, {**member, **asker, "message": message}),
-        (elsewhere, {**member, "message": ""}),
+        (elsewhere, {**member, "is_asked_elsewhere": True}),
     ):
         _tell("pass_asked_admins", _once(people), occasion=occasion, context=context, now=now)
 

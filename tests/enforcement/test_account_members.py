@@ -125,8 +125,9 @@ def test_who_looks_after_another_account_learns_nothing_of_this_one(
     told = mails(clock.now)
     assert set(told) == {dora.user.email, owner.email, elsewhere.email}
     assert WORDS in told[owner.email]
-    assert "Dora asks for a 24-hour pass" in told[elsewhere.email]
-    for words in (WORDS, "Ada Lovelace", "Northwind"):
+    assert "Somebody asked for a 24-hour pass for Dora" in told[elsewhere.email]
+    assert "Somebody asked for a pass for Dora (" in told[elsewhere.email]
+    for words in (WORDS, "Ada Lovelace", "Northwind", "Dora asks", "They ask", CHECK):
         assert words not in told[elsewhere.email]
 
 

@@ -73,7 +73,10 @@ OTHER_WORDINGS: dict[str, list[dict[str, Any]]] = {
     "invitation_joined": [{"role": ""}],
     "mail_trouble": [{"addresses": []}],
     "pass_asked": [{"is_asked_for": True}],
-    "pass_asked_admins": [{"is_asked_for": True}],
+    "pass_asked_admins": [
+        {"is_asked_for": True},
+        {"is_asked_elsewhere": True, "message": ""},
+    ],
     "pass_revoked": [{"has_device": False, "actor_name": "the operator of this site"}],
     "pass_revoked_owners": [{"actor_name": "our support"}],
     "policy_support_switched": [{"is_on": False}],
