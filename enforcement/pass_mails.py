@@ -71,9 +71,12 @@ def tell_asked(asked: PassRequest, *, now: datetime) -> None:
     _tell("pass_asked_admins", managers, occasion=occasion, context=context, now=now)
 
 
-def was_told(asked: PassRequest, *, now: datetime, by_anybody: bool = False) -> bool:
-    """Whether the person was told of an own wish within a day, or ``by_anybody`` for them."""
-    of_whom = _wish(asked) if by_anybody else _own_wish(asked)
+def was_told(asked: PassRequest, *, now: datetime) -> bool:
+    """Whether the person was told of an own wish within a day."""
+    return _was_told(asked, _own_wish(asked), now=now)
+
+
+def _was_told(asked: PassRequest, of_whom: str, *, now: datetime) -> bool:
     told = Notice.objects.filter(user=asked.user, kind="pass_asked", occasion__startswith=of_whom)
     return told.filter(created_at__gt=now - TOLD_FOR).exists()
 
@@ -90,23 +93,28 @@ def _own_wish(asked: PassRequest) -> str:
 def tell_asked_for(
     asked: PassRequest, *, account: Account, actor: User, message: str, now: datetime
 ) -> None:
-    """Tell that ``actor``, who looks after ``account``, asked for the person.
+    """Tell that ``actor``, who looks after ``account``, asked for the person; once a day for each.
 
-    Whoever looks after another account that binds the person learns nothing of this one.
+    Whoever looks after another account that binds the person learns nothing of this one, and
+    nothing at all where they heard of a wish already.
     """
-    occasion, member = f"{_wish(asked)}for:{now.isoformat()}", _member(asked.user)
+    of_account = f"{_wish(asked)}for:{account.pk}:"
+    if was_told(asked, now=now) or _was_told(asked, of_account, now=now):
+        return
+    is_first = not _was_told(asked, _wish(asked), now=now)
+    occasion, member = f"{of_account}{now.isoformat()}", _member(asked.user)
     asker = {"is_asked_for": True, "actor_name": memberships.name_of(actor, account)}
     mail.owe("pass_asked", to=asked.user, occasion=occasion, context=asker, now=now)
     binding = list(binding_accounts(asked.user).values_list("account", flat=True))
     found = Membership.objects.managers().filter(account__in=binding)
     found = found.exclude(user__in=(asked.user, actor))
     here = found.filter(account=account)
-    elsewhere = found.exclude(user__in=list(here.values_list("user", flat=True)))
-    for people, context in (
-        (here, {**member, **asker, "message": message}),
-        (elsewhere, {**member, "is_asked_elsewhere": True}),
-    ):
-        _tell("pass_asked_admins", _once(people), occasion=occasion, context=context, now=now)
+    context = {**member, **asker, "message": message}
+    _tell("pass_asked_admins", _once(here), occasion=occasion, context=context, now=now)
+    if is_first:
+        elsewhere = _once(found.exclude(user__in=list(here.values_list("user", flat=True))))
+        context = {**member, "is_asked_elsewhere": True, "message": ""}
+        _tell("pass_asked_admins", elsewhere, occasion=occasion, context=context, now=now)
 
 
 def tell_granted(granted: Pass, *, now: datetime) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, sessions
 from accounts.audit import Event
-from accounts.models import Account, EndReason, Membership, Role, User
+from accounts.models import Account, AuditEvent, EndReason, Membership, Role, User
 from enforcement import four_eyes, pass_alarms, pass_mails
 from enforcement.decision import Step, decide
 from enforcement.models import Approval, Closing, Decision, Pass, PassRequest
@@ -265,10 +265,9 @@ def ask_for_member(
     asked, _is_new = PassRequest.objects.get_or_create(
         user=user, closed_at=None, defaults={"asked_at": now}
     )
-    if not pass_mails.was_told(asked, by_anybody=True, now=now):
-        pass_mails.tell_asked_for(
-            asked, account=membership.account, actor=actor, message=message, now=now
-        )
+    pass_mails.tell_asked_for(
+        asked, account=membership.account, actor=actor, message=message, now=now
+    )
     endorse_request(asked=asked, account=membership.account, actor=actor, message=message, now=now)
     return asked
 
@@ -294,8 +293,27 @@ def without_strangers(
 def endorse_request(
     *, asked: PassRequest, account: Account, actor: User, message: str, now: datetime
 ) -> None:
-    """An admin of ``account`` vouches for the request; support still decides."""
-    PassRequest.objects.filter(pk=asked.pk, closed_at=None).update(
-        endorsed_by=actor, endorsement=message
-    )
-    audit.record(Event.PASS_ASKED, actor=actor, subject=asked.user, account=account, now=now)
+    """An admin of ``account`` vouches for the request; support still decides.
+
+    Whoever vouched first stands by it for as long as they may. The audit has everybody, but no
+    second click.
+    """
+    if not _is_vouched_for(asked) or (asked.endorsed_by_id == actor.pk and message):
+        PassRequest.objects.filter(pk=asked.pk, closed_at=None).update(
+            endorsed_by=actor, endorsement=message
+        )
+    if not _has_vouched(actor, asked, account, now=now):
+        audit.record(Event.PASS_ASKED, actor=actor, subject=asked.user, account=account, now=now)
+
+
+def _is_vouched_for(asked: PassRequest) -> bool:
+    """Whether somebody did who still looks after an account of the person."""
+    accounts = Membership.objects.filter(user=asked.user_id).values("account")
+    managers = Membership.objects.managers().filter(account__in=accounts)
+    return managers.filter(user=asked.endorsed_by_id).exists()
+
+
+def _has_vouched(actor: User, asked: PassRequest, account: Account, *, now: datetime) -> bool:
+    rows = AuditEvent.objects.filter(event=Event.PASS_ASKED, subject_id=asked.user_id)
+    own = rows.filter(actor_id=actor.pk, account_id=account.pk, at__gte=asked.asked_at)
+    return own.filter(at__gt=now - pass_mails.TOLD_FOR).exists()

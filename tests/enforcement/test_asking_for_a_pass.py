@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from accounts.models import Account, AuditEvent, Membership, User
+from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from enforcement import passes, policies, support
 from enforcement.models import Pass, PassRequest, Policy
 from tests.enforcement.kit import DAY, HOUR, MS, is_in, sign_in, sign_in_with_code
 from tests.enforcement.test_passes import grant, kinds
+from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import Enrolled, enrol_app
 
@@ -128,3 +129,85 @@ def test_a_reset_by_support_answers_the_request(
     ask(dora.user, now)
     support.reset(user=dora.user, actor=sam.user, reason="Called back", now=now + HOUR)
     assert PassRequest.objects.get().closed_at == now + HOUR
+
+
+# Admins who vouch: of the same account, or of another.
+
+
+@pytest.fixture
+def southwind(dora: Enrolled, clock: Clock) -> Account:
+    """Another account of Dora's that requires something, with an admin beside its owner."""
+    account = make_account("southwind", owner=make_user("sue@south.example"))
+    Membership.objects.create(account=account, user=dora.user)
+    admin = make_user("sam@south.example")
+    Membership.objects.create(account=account, user=admin, role=Role.ADMIN)
+    policies.switch_on(account=account, actor=None, now=clock.now)
+    return account
+
+
+def vouch_in(account: Account, person: User, words: str, *, now: datetime) -> User:
+    membership = Membership.objects.get(account=account, user=person)
+    owner = Membership.objects.owners().get(account=account).user
+    passes.ask_for_member(membership=membership, actor=owner, message=words, now=now)
+    return owner
+
+
+def rows() -> int:
+    return AuditEvent.objects.filter(event="pass_asked").count()
+
+
+def heard(person: User) -> list[str]:
+    """Return the words with which ``person`` was told of a wish."""
+    told = Notice.objects.filter(user=person, kind="pass_asked_admins").order_by("pk")
+    return [each.context.get("message", "") for each in told]
+
+
+def test_a_second_click_of_an_admin_is_written_down_once(
+    dora: Enrolled, northwind: Account, clock: Clock
+) -> None:
+    for words in ("She called me.", "She called me.", ""):
+        vouch_in(northwind, dora.user, words, now=clock.now)
+        clock.forward(seconds=1)
+    assert rows() == 1
+    assert PassRequest.objects.get().endorsement == "She called me."
+    vouch_in(northwind, dora.user, "", now=clock.now + DAY)
+    assert rows() == 2
+
+
+def test_an_admin_who_asks_for_another_wish_is_written_down_anew(
+    dora: Enrolled, northwind: Account, clock: Clock
+) -> None:
+    vouch_in(northwind, dora.user, "She called me.", now=clock.now)
+    clock.forward(minutes=5)
+    by_app(dora)
+    clock.forward(minutes=5)
+    vouch_in(northwind, dora.user, "She called again.", now=clock.now)
+    assert rows() == 2
+
+
+def test_the_wish_of_another_accounts_admin_is_told_there(
+    dora: Enrolled, northwind: Account, southwind: Account, clock: Clock
+) -> None:
+    sam = User.objects.get(email="sam@south.example")
+    owner = vouch_in(northwind, dora.user, "From the north", now=clock.now)
+    assert heard(sam) == [""]
+    for _ in range(2):
+        vouch_in(southwind, dora.user, "From the south", now=clock.now)
+        clock.forward(seconds=1)
+    assert heard(sam) == ["", "From the south"]
+    assert heard(owner) == []  # who asked, and knows that a pass was asked for
+    assert told_of(dora.user) == 2
+    assert rows() == 2
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_who_vouched_first_is_shown_while_they_look_after_an_account(
+    has_left: bool, dora: Enrolled, northwind: Account, southwind: Account, clock: Clock
+) -> None:
+    first = vouch_in(northwind, dora.user, "From the north", now=clock.now)
+    if has_left:
+        Membership.objects.filter(account=northwind, user=first).update(role=Role.MEMBER)
+    second = vouch_in(southwind, dora.user, "From the south", now=clock.now)
+    asked = PassRequest.objects.get()
+    shown = (second, "From the south") if has_left else (first, "From the north")
+    assert (asked.endorsed_by, asked.endorsement) == shown
