@@ -122,15 +122,22 @@ class ChangedMeanwhile(Exception):
     """Something ended the sign-ins of the person, or their password, since the page was asked."""
 
 
+def check_unchanged(user: User, locked: User) -> None:
+    """Check that ``user``, as it was read with the request, is who is there under the lock.
+
+    :raises ChangedMeanwhile: if nothing that was proved since counts any more.
+    """
+    if (locked.password, locked.stamp) != (user.password, user.stamp):
+        raise ChangedMeanwhile
+
+
 @transaction.atomic
 def change_password(*, user: User, password: str, now: datetime) -> None:
     """Set a password that its person changed; the caller lets the acting session live on.
 
     :raises ChangedMeanwhile: if ``user``, as it was read, is no longer who may.
     """
-    locked = User.objects.locked(user.pk)
-    if (locked.password, locked.stamp) != (user.password, user.stamp):
-        raise ChangedMeanwhile
+    check_unchanged(user, User.objects.locked(user.pk))
     _set(user, password, EndReason.PASSWORD)
     _tell(user, now=now)
     audit.record(Event.PASSWORD_CHANGED, actor=user, subject=user, now=now)

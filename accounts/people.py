@@ -63,11 +63,14 @@ def delete(*, user: User, now: datetime) -> None:
     Each membership ends as if its person had left the account.
 
     :raises accounts.memberships.LastOwner: while an account would be left without an owner.
+    :raises accounts.passwords.ChangedMeanwhile: if ``user``, as it was read, is no longer who may.
     """
     # The person's lock first and the audit's last, as for every code that is redeemed.
     person = User.objects.filter(pk=user.pk)
-    if person.select_for_update(no_key=True).first() is None:
+    locked = person.select_for_update(no_key=True).first()
+    if locked is None:
         return  # deleted already, by the first of two clicks
+    passwords.check_unchanged(user, locked)
     _leave_all(user, now=now)
     _take_out_of_rows_that_stay(user)
     # Whoever holds one of those accounts may write a row about the person meanwhile; now nobody.

@@ -165,6 +165,10 @@ def delete(request: HttpRequest) -> HttpResponse:
             people.delete(user=person, now=timezone.now())
         except LastOwner as error:
             messages.error(request, str(error))
+        except passwords.ChangedMeanwhile:
+            told = _("Something changed in another browser meanwhile. Please start again.")
+            messages.error(request, told)
+            return redirect("settings_delete")  # by the gate, which decides anew
         else:
             end_session(request)
             return redirect("login")

@@ -165,6 +165,7 @@ def test_the_last_owner_stays_whatever_is_tried(
 def test_who_owns_nothing_alone_may_go(northwind: Account, ada: User, now: datetime) -> None:
     assert people.owned_alone(ada) == []
     people.deactivate(user=ada, actor=None, now=now)
+    ada.refresh_from_db()
     people.delete(user=ada, now=now)
 
 

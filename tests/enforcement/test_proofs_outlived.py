@@ -11,6 +11,7 @@ from django.test import Client
 
 from accounts import addresses, objections, passwords, session_state, sessions, signin
 from accounts.models import Account, EndReason, Notice, Provider, User
+from accounts.people import delete
 from bench import people
 from enforcement import policies, support
 from tests.enforcement.kit import (
@@ -235,3 +236,47 @@ def test_a_change_of_password_under_way_survives_nothing_that_ended_the_session(
     assert change_password(client).status_code == 302
     assert not is_in(client)
     assert not User.objects.get(pk=ada.pk).check_password(OTHER_PASSWORD)
+
+
+@pytest.mark.parametrize("meanwhile", [object_to_it, sign_out])
+def test_a_deletion_under_way_survives_nothing_that_ended_the_session(
+    meanwhile: Callable[[User, Any], None],
+    northwind: Account,
+    ada: User,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords.change_password(user=User.objects.get(pk=ada.pk), password=PASSWORD, now=clock.now)
+    client = sign_in(ada)
+
+    def wait(**values: Any) -> None:
+        meanwhile(User.objects.get(pk=ada.pk), clock.now)
+        delete(**values)
+
+    monkeypatch.setattr("accounts.people.delete", wait)
+    assert client.post("/settings/delete/")["Location"] == "/settings/delete/"
+    assert User.objects.filter(pk=ada.pk).exists()
+    assert not is_in(client)
+
+
+def test_a_deletion_under_way_in_a_session_that_lives_on_is_told_to_start_again(
+    provider: Provider, ada: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = sign_in_through(ada, provider)
+    client.post("/reauthenticate/", {"password": PASSWORD})
+
+    def wait(**values: Any) -> None:
+        person = User.objects.filter(pk=ada.pk)
+        sessions.renew_stamp(person, reason=EndReason.FACTOR_CHANGED)
+        delete(**values)
+
+    monkeypatch.setattr("accounts.people.delete", wait)
+    page = client.post("/settings/delete/", follow=True)
+    assert [str(each) for each in page.context["messages"]] == [
+        "Something changed in another browser meanwhile. Please start again."
+    ]
+    assert User.objects.filter(pk=ada.pk).exists()
+    monkeypatch.undo()
+    client.post("/reauthenticate/", {"password": PASSWORD})
+    assert client.post("/settings/delete/")["Location"] == "/login/"
+    assert not User.objects.filter(pk=ada.pk).exists()
