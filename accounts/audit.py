@@ -53,6 +53,7 @@ class Event(StrEnum):
     CODES_THROTTLED = "codes_throttled"
     TEXT_SENT = "text_sent"
     TEXT_REFUSED = "text_refused"
+    SETUP_LINK_MADE = "setup_link_made"
     MAILBOX_PROVED = "mailbox_proved"
     DEVICE_CONFIRMED = "device_confirmed"
     DEVICE_REMOVED = "device_removed"

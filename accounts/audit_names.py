@@ -40,6 +40,7 @@ EVENTS: Names = {
     "codes_throttled": _("Codes throttled"),
     "text_sent": _("Text sent"),
     "text_refused": _("Text refused"),
+    "setup_link_made": _("Setup link made"),
     "mailbox_proved": _("Mailbox proved"),
     "device_confirmed": _("Device confirmed"),
     "device_removed": _("Device removed"),

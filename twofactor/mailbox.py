@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import keys, letters, mail
+from accounts import audit, keys, letters, mail
+from accounts.audit import Event
 from accounts.client import bucket_of
 from accounts.models import Notice, User
 from accounts.throttle import TooMany
@@ -35,6 +36,12 @@ class LinkTooOld(LinkInvalid):
 def make_link(user: User, *, now: datetime) -> str:
     """Return the full address of the page that proves ``user``'s mailbox."""
     return letters.absolute(reverse("setup_link", args=[make_token(user, now=now)]))
+
+
+def give_out_link(user: User, *, now: datetime) -> str:
+    """Return a set-up link that goes to no mailbox; the audit has that somebody holds it."""
+    audit.record(Event.SETUP_LINK_MADE, subject=user, now=now)
+    return make_link(user, now=now)
 
 
 def make_token(user: User, *, now: datetime) -> str:

@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from enforcement.models import Pass
 from tests.factories import PASSWORD, make_user
 from tests.journeys.clock import DAY, MS, Clock
@@ -169,3 +169,10 @@ def test_a_pass_without_a_reason_is_refused(sam: User, phone: Phone) -> None:
     with pytest.raises(CommandError, match="reason"):
         call_command("grant_pass", sam.email, "--reason", "  ")
     assert not Pass.objects.exists()
+
+
+def test_the_audit_has_who_was_given_a_link_but_not_the_link(root: Browser) -> None:
+    token = said("setup_link", ROOT).rstrip("/").rsplit("/", 1)[1]
+    row = AuditEvent.objects.get(event="setup_link_made")
+    assert (row.actor_id, row.subject_id) == (None, User.objects.get(email=ROOT).pk)
+    assert token not in str(list(AuditEvent.objects.values()))

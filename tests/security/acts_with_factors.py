@@ -2,9 +2,11 @@
 
 from contextlib import suppress
 from datetime import datetime
+from io import StringIO
 
 import pyotp
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -72,6 +74,10 @@ def text_refused(w: World) -> Deed:
             text(phone, now=w.now)
 
     return ask
+
+
+def setup_link_made(w: World) -> Deed:
+    return lambda: call_command("setup_link", w.ada.email, stdout=StringIO())
 
 
 def mailbox_proved(w: World) -> Deed:

@@ -17,4 +17,5 @@ class Command(OneLineCommand):
         parser.add_argument("email")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(mailbox.make_link(reading.person(options["email"]), now=timezone.now()))
+        person = reading.person(options["email"])
+        self.stdout.write(mailbox.give_out_link(person, now=timezone.now()))
