@@ -86,14 +86,19 @@ class PasswordStopped(Exception):
 
 def read(request: HttpRequest, *, now: datetime) -> Pending | None:
     """Return the pending sign-in of this browser while it lives."""
+    pending = noted(request)
+    return None if pending is None or pending.is_over(now=now) else pending
+
+
+def noted(request: HttpRequest) -> Pending | None:
+    """Return the pending sign-in of this browser, though its time may be over."""
     note = request.session.get(KEY)
     if not note:
         return None
     try:
-        pending = _from_note(note)
+        return _from_note(note)
     except (KeyError, TypeError, ValueError):
         return None  # written by another release: start over
-    return None if pending.is_over(now=now) else pending
 
 
 def _from_note(note: dict[str, Any]) -> Pending:

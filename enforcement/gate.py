@@ -101,11 +101,19 @@ def _answer_half_way(
     if pending is None:
         if purpose is Purpose.OPEN:
             return None
-        return answers.to_sign_in(request, ended=None)
+        return _answer_anonymous(request, purpose)
     request.pending = pending  # type: ignore[attr-defined]
     if purpose is Purpose.OPEN:
         return None
     return _answer_pending(request, pending, purpose, now=now)
+
+
+def _answer_anonymous(request: HttpRequest, purpose: Purpose) -> HttpResponse:
+    """Send to sign-in, and on from there; a page of a sign-in that is over leads where that led."""
+    late = signin.noted(request) if request.session.session_key else None
+    if late is not None and purpose in OPEN_AT[late.step] and answers.is_page(request):
+        return HttpResponseRedirect(signin.begin_again_url(late))
+    return answers.to_sign_in(request, ended=None)
 
 
 def _pending(request: HttpRequest, *, now: datetime) -> Pending | None:

@@ -199,6 +199,19 @@ def test_a_code_that_comes_too_late_leads_on_as_well(
     assert answer["Location"] == "/login/?next=%2Fsettings%2F%3Fx%3D1"
 
 
+@pytest.mark.proves("B16")
+@pytest.mark.parametrize(("minutes", "page"), [(10, "/login/verify/"), (30, "/two-factor/setup/")])
+def test_a_sign_in_whose_time_is_over_leads_on_as_well(
+    minutes: int, page: str, late: User, clock: Clock
+) -> None:
+    person = enrolled_person().user if minutes == 10 else late
+    client = sign_in(person, next_url="/settings/?x=1")
+    clock.forward(minutes=minutes)
+    for answer in (client.get(page), client.post(page)):
+        assert answer["Location"] == "/login/?next=%2Fsettings%2F%3Fx%3D1"
+    assert client.get("/settings/email/")["Location"] == "/login/?next=%2Fsettings%2Femail%2F"
+
+
 # An acceptance under way.
 
 
