@@ -66,7 +66,7 @@ def accept(
     """
     # First, as at the end of a sign-in that accepts; what counts is what is so under the lock.
     user = User.objects.locked(user.pk)
-    _wait_for_switch(invitation.account_id)
+    now = _wait_for_switch(invitation.account, now=now)
     locked = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
     invitation = check_usable(locked, now=now)
     if not user.is_active:
@@ -89,13 +89,20 @@ def accept(
     return membership
 
 
-def _wait_for_switch(account_id: int) -> None:
+def _wait_for_switch(account: Account, *, now: datetime) -> datetime:
     """Let a switch of the requirement that is under way end, and hold up the next.
 
     A membership's own row would wait for it no sooner than at the commit, unseen. Taken before
     the invitation's row, as by whoever invites.
+
+    Return ``now``, or an instant after the switch that this has waited for: whoever joins then
+    has no window, and is not among those to whom the switch may have been told already.
     """
-    locking.hold(Account.objects.filter(pk=account_id))
+    locking.hold(Account.objects.filter(pk=account.pk))
+    policy = policies.current(account)
+    if policy is None or not now < policy.starts_at <= now + policies.LONGEST_WAIT:
+        return now
+    return policy.starts_at + datetime.resolution
 
 
 def _tell_inviter(invitation: Invitation, user: User, *, now: datetime) -> None:
@@ -123,7 +130,7 @@ def add_by_hand(
 ) -> Membership:
     """Make ``user`` a member without an invitation; who has to set up is mailed so."""
     user = User.objects.locked(user.pk)  # first, as where the person accepts
-    _wait_for_switch(account.pk)
+    now = _wait_for_switch(account, now=now)
     membership = memberships.add(account=account, user=user, role=role, actor=actor, now=now)
     _tell_if_due(membership, user, now=now)
     return membership

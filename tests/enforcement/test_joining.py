@@ -1,7 +1,7 @@
 """Accepting an invitation, being added by hand: set-up comes first, the membership last."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from accounts import delivery, invitations, memberships, people
 from accounts.models import Account, AuditEvent, Invitation, Membership, Notice, Role, User
 from accounts.reach import open_invitations
-from enforcement import joining, passes, policies
+from enforcement import joining, notices, passes, policies
 from enforcement.joining import NotJoinable, SetUpFirst
 from enforcement.passes import NotGrantable
 from enforcement.standing import joining_due_at
@@ -298,6 +298,17 @@ def test_who_was_added_at_the_start_has_the_window(
     policies.switch_on(account=northwind, actor=None, now=now)
     add(northwind, guest, now)
     assert due_mails(guest) == 0
+
+
+@pytest.mark.parametrize("wait", [MS, timedelta(minutes=1)])
+def test_who_is_added_by_hand_while_a_switch_is_under_way_is_due_and_mailed_so(
+    wait: timedelta, northwind: Account, guest: User, now: datetime
+) -> None:
+    policies.switch_on(account=northwind, actor=None, now=now + wait)
+    notices.announce(now=now + wait)  # woken by the commit that ``add`` has waited for
+    membership = add(northwind, guest, now)
+    assert membership.joined_at > now + wait
+    assert due_mails(guest) == 1
 
 
 def test_who_is_ready_is_not_told_to_hurry(northwind: Account, guest: User, now: datetime) -> None:
