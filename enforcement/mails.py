@@ -47,9 +47,12 @@ def _standing_of(notice: Notice) -> Standing:
 
 
 def _owes_set_up_by_then(notice: Notice, now: datetime) -> bool:
-    """The same by the deadline that the mail tells: the reader's may be another since."""
-    if not _owes_set_up(notice, now):
-        return False
+    """The same by the deadline that the mail tells."""
+    return _owes_set_up(notice, now) and _is_due_then(notice)
+
+
+def _is_due_then(notice: Notice) -> bool:
+    """Whether the mail's deadline is the member's: of who joined anew it is another since."""
     members = members_due(Policy.objects.get(pk=notice.context["policy"]))
     told = datetime.fromisoformat(notice.context["deadline"])
     return members.filter(user=notice.user, due_at=told).exists()
@@ -71,6 +74,11 @@ def _still_tells(notice: Notice, now: datetime) -> bool:
     """
     fits = {notice.kind, MAIL_OF[Outcome.MUST_ACT]}
     return _period_runs(notice, now) and _text_of_start(notice, now) in fits
+
+
+def _still_begins(notice: Notice, now: datetime) -> bool:
+    """The same of who has been a member since the period began."""
+    return _still_tells(notice, now) and _is_due_then(notice)
 
 
 def _to_set_up(notice: Notice, now: datetime) -> dict[str, Any]:
@@ -145,7 +153,7 @@ def _invitation_open(notice: Notice, now: datetime) -> bool:
 
 APP = "enforcement"
 register(
-    Kind(name="requirement_must_act", app=APP, still_owed=_still_tells, values=_to_set_up),
+    Kind(name="requirement_must_act", app=APP, still_owed=_still_begins, values=_to_set_up),
     Kind(name="requirement_ready", app=APP, still_owed=_still_tells, fitting=_text_of_start),
     Kind(name="requirement_exempt", app=APP, still_owed=_still_tells, fitting=_text_of_start),
     Kind(name="due_at_once", app=APP, still_owed=_still_tells, values=_to_set_up),
