@@ -95,7 +95,7 @@ def test_the_next_text_can_be_had_after_30_60_and_120_seconds(
         page = ada.submit(TEXT_AGAIN)
         assert page.status == 429
         assert page.response["Retry-After"] == "1"
-        assert f"from {free_at:%H:%M:%S} on" in page.text
+        assert f"from {free_at:%H:%M:%S} UTC on" in page.text
         assert len(twilio_stand_in.messages) == sent
         clock.set(free_at)
         assert ada.submit(TEXT_AGAIN).path == CONFIRM_TEXT
