@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import environ
+import phonenumbers
 
 TRUE = frozenset({"1", "on", "true", "yes"})
 FALSE = frozenset({"0", "off", "false", "no"})
@@ -85,10 +86,18 @@ def url_prefix(name: str) -> str | None:
 
 
 def countries(name: str, default: str) -> list[str]:
-    """Return codes of countries as ISO 3166-1 spells them."""
+    """Return codes of countries as ISO 3166-1 spells them; each has telephone numbers.
+
+    A code that fits no number would be offered to everybody, and no number ever taken.
+    """
     found = [code.upper() for code in names(name, default)]
     if not all(re.fullmatch(r"[A-Z]{2}", code) for code in found):
         refuse(f"{name} must be two-letter codes of countries, separated by commas.")
+    if unknown := sorted(set(found) - phonenumbers.SUPPORTED_REGIONS):
+        refuse(
+            f"{name} must name countries with telephone numbers, by the codes of ISO 3166-1 "
+            f"(GB for the United Kingdom); {unknown[0]} is none."
+        )
     return found
 
 

@@ -9,6 +9,6 @@ class TwofactorConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import figures  # noqa: PLC0415 - its models come with the apps
-        from twofactor import checks, notices, receivers, texts  # noqa: F401, PLC0415 - register
+        from twofactor import notices, receivers, texts  # noqa: F401, PLC0415 - register
 
         figures.add_source(texts.figures_of_texts)

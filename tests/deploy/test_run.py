@@ -74,5 +74,8 @@ def test_a_second_run_on_the_same_data(tmp_path: Path) -> None:
         assert "it is running already" in refused(tmp_path)
 
 
-def test_a_bad_setting(tmp_path: Path) -> None:
-    assert "TWO_FACTOR_GRACE must be" in refused(tmp_path, TWO_FACTOR_GRACE="soon")
+@pytest.mark.parametrize(
+    ("name", "value"), [("TWO_FACTOR_GRACE", "soon"), ("SMS_COUNTRIES", "UK")]
+)
+def test_a_bad_setting(name: str, value: str, tmp_path: Path) -> None:
+    assert f"{name} must " in refused(tmp_path, **{name: value})

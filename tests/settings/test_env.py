@@ -107,3 +107,12 @@ def test_a_number_has_both_its_bounds_told(
 def test_countries_are_the_same_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("X", "us, Ca")
     assert env.countries("X", "") == ["US", "CA"]
+
+
+@pytest.mark.parametrize("value", ["UK", "US,EN"])
+def test_a_country_without_telephone_numbers_is_named(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("X", value)
+    with pytest.raises(SystemExit, match=rf"X must name countries .* {value[-2:]} is none\."):
+        env.countries("X", "")
