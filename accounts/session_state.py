@@ -165,7 +165,7 @@ def is_fresh(
         return fresh is not Fresh.STRONG
     if not gave_factor(request, stamp=stamp, now=now):
         return False
-    return fresh is Fresh.FACTOR or request.session.get("factor_kind") == FactorKind.DEVICE
+    return fresh is Fresh.FACTOR or last_factor(request) is FactorKind.DEVICE
 
 
 def proved_under(request: HttpRequest) -> str:
@@ -175,6 +175,12 @@ def proved_under(request: HttpRequest) -> str:
     which a session through a provider outlives; the person's a newer one, which ended the proof.
     """
     return str(request.session.get("password_under", ""))
+
+
+def last_factor(request: HttpRequest) -> FactorKind | None:
+    """Return what was given last in this session, however long ago."""
+    kind = request.session.get("factor_kind")
+    return FactorKind(kind) if kind else None
 
 
 def gave_factor(request: HttpRequest, *, stamp: str, now: datetime) -> bool:

@@ -74,8 +74,6 @@ def test_a_second_run_on_the_same_data(tmp_path: Path) -> None:
         assert "it is running already" in refused(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("TWO_FACTOR_GRACE", "soon"), ("SMS_COUNTRIES", "UK")]
-)
+@pytest.mark.parametrize(("name", "value"), [("TWO_FACTOR_GRACE", "soon"), ("SMS_COUNTRIES", "UK")])
 def test_a_bad_setting(name: str, value: str, tmp_path: Path) -> None:
     assert f"{name} must " in refused(tmp_path, **{name: value})

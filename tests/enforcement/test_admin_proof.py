@@ -18,6 +18,7 @@ from tests.factories import PASSWORD
 from tests.journeys.clock import Clock
 from tests.twofactor.people import Enrolled
 from twofactor import backup_codes
+from twofactor.models import TOTPDevice
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +55,18 @@ def test_a_backup_code_that_is_not_enough_is_not_spent(
     assert backup_codes.codes_left(support.user) == 10
     assert prove(desk, support.code_at(clock.now), pass_page)["Location"] == pass_page
     assert desk.get(pass_page).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "is_told"), [("/admin/", False), ("/two-factor/setup/?next=/admin/", True)]
+)
+def test_a_blocked_authenticator_names_a_backup_code_where_one_would_do(
+    path: str, is_told: bool, desk: Client, support: Enrolled, clock: Clock
+) -> None:
+    TOTPDevice.objects.filter(user=support.user).update(failures=50)
+    answer = text_of(prove(desk, support.code_at(clock.now), path))
+    assert "takes no more until it is replaced." in answer
+    assert ("Use a backup code." in answer) is is_told
 
 
 def test_where_one_is_enough_it_counts_as_before(desk: Client, support: Enrolled) -> None:

@@ -146,6 +146,14 @@ def test_a_backup_code_leads_to_replacing_the_device(ada: Enrolled, tab: Browser
     assert tab.is_in()
 
 
+def test_who_came_by_a_device_is_told_of_no_backup_code(ada: Enrolled, tab: Browser) -> None:
+    tab.give_password(ada.user)
+    tab.post(VERIFY, code=ada.code_at(tab.now))
+    page = tab.get("/two-factor/replace/").content.decode()
+    assert "Replace your device" in page
+    assert "You signed in with a backup code" not in page
+
+
 def test_a_blocked_app_leads_to_the_recovery_page(ada: Enrolled, tab: Browser) -> None:
     assert ada.app is not None
     ada.app.failures = 50

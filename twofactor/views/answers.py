@@ -33,6 +33,11 @@ WORDS = {
     ),
     Reason.SET_ASIDE: gettext_lazy("You are on a pass: your old devices rest while it runs."),
 }
+DEVICE_WORDS = {  # where no backup code would do
+    Reason.BLOCKED: gettext_lazy(
+        "Too many wrong codes: this authenticator takes no more until it is replaced."
+    ),
+}
 BACKUP_WORDS = {
     Reason.FORM: gettext_lazy("A backup code has 18 letters and digits, in three groups."),
     Reason.WRONG: gettext_lazy("This is none of your backup codes."),
@@ -87,10 +92,13 @@ def typed(
     )
 
 
-def explain(form: forms.Form, error: CodeRejected, kind: Kind) -> None:
-    """Say at the field why the code was refused."""
+def explain(
+    form: forms.Form, error: CodeRejected, kind: Kind, *, wants_device: bool = False
+) -> None:
+    """Say at the field why the code was refused; ``wants_device``: no backup code would do here."""
     special = {Kind.BACKUP: BACKUP_WORDS, Kind.APP: {}, Kind.NEW_APP: {}}.get(kind, SENT_WORDS)
-    form.add_error("code", str(special.get(error.reason, WORDS[error.reason])))
+    here = WORDS | special | (DEVICE_WORDS if wants_device else {})
+    form.add_error("code", str(here[error.reason]))
 
 
 def throttled(

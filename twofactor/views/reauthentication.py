@@ -108,7 +108,7 @@ def _check(request: HttpRequest, user: User, form: PasswordForm, *, now: datetim
         with redeemed(given, now=now):
             pass
     except CodeRejected as error:
-        answers.explain(form, error, kind)
+        answers.explain(form, error, kind, wants_device=_wants_device(request))
         return _page(request, user, form, now=now)
     factor = FactorKind.BACKUP if kind is Kind.BACKUP else FactorKind.DEVICE
     return _proved(request, user, factor=factor, now=now)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import session_state, sessions, signin
 from accounts.models import User
 from accounts.purposes import Fresh, Purpose, serves
+from accounts.session_state import FactorKind
 from twofactor import backup_codes as codes_of
 from twofactor import devices, enrolment
 from twofactor.models import BackupCodeSet
@@ -74,7 +75,11 @@ def device_replace(request: HttpRequest) -> HttpResponse:
     user = answers.person_of(request)
     if not devices.can_verify(user):  # nothing counts that could be replaced: on a pass, say
         return HttpResponseRedirect(f"{reverse('setup')}?{urlencode({'next': later})}")
-    context = {"later": later, "codes_left": codes_of.codes_left(user)}
+    context = {
+        "later": later,
+        "codes_left": codes_of.codes_left(user),
+        "came_by_code": session_state.last_factor(request) is FactorKind.BACKUP,
+    }
     return answers.page(request, "device_replace", context)
 
 
