@@ -5,8 +5,10 @@ Called by the middleware for every resolved view but the machines'. None means: 
 
 from datetime import datetime, timedelta
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts import session_state, signin
 from accounts.models import EndReason
@@ -59,7 +61,7 @@ def _note_activity(request: HttpRequest, asking: Visitor, *, now: datetime) -> N
     """Write down now and then that a person, not a script, uses the session."""
     if asking.state is None or asking.person is None or not answers.is_page(request):
         return
-    idle, _ = visitor.limits(asking.person)
+    idle, _age = visitor.limits(asking.person)
     if now - asking.state.seen_at >= idle / SEEN_STEPS:
         session_state.mark_seen(request, now=now)
 
@@ -109,9 +111,13 @@ def _answer_half_way(
 
 
 def _answer_anonymous(request: HttpRequest, purpose: Purpose) -> HttpResponse:
-    """Send to sign-in, and on from there; a page of a sign-in that is over leads where that led."""
+    """Send to sign-in, and on from there.
+
+    A page of a sign-in whose time is over leads where that led, and says why.
+    """
     late = signin.noted(request) if request.session.session_key else None
     if late is not None and purpose in OPEN_AT[late.step] and answers.is_page(request):
+        messages.error(request, _("This sign-in was open for too long. Please start again."))
         return HttpResponseRedirect(signin.begin_again_url(late))
     return answers.to_sign_in(request, ended=None)
 

@@ -21,6 +21,7 @@ from tests.enforcement.kit import (
     is_in,
     sign_in,
 )
+from tests.enforcement.test_admin_people import text_of
 from tests.factories import PASSWORD, make_account, make_user
 from tests.journeys.clock import Clock
 from tests.meanwhile import before_the_lock
@@ -200,15 +201,18 @@ def test_a_code_that_comes_too_late_leads_on_as_well(
 
 
 @pytest.mark.proves("B16")
-@pytest.mark.parametrize(("minutes", "page"), [(10, "/login/verify/"), (30, "/two-factor/setup/")])
+@pytest.mark.parametrize(("minutes", "path"), [(10, "/login/verify/"), (30, "/two-factor/setup/")])
 def test_a_sign_in_whose_time_is_over_leads_on_as_well(
-    minutes: int, page: str, late: User, clock: Clock
+    minutes: int, path: str, late: User, clock: Clock
 ) -> None:
     person = enrolled_person().user if minutes == 10 else late
     client = sign_in(person, next_url="/settings/?x=1")
     clock.forward(minutes=minutes)
-    for answer in (client.get(page), client.post(page)):
+    for ask in (client.get, client.post):
+        answer = ask(path)
         assert answer["Location"] == "/login/?next=%2Fsettings%2F%3Fx%3D1"
+        told = text_of(client.get(answer["Location"]))
+        assert told.count("This sign-in was open for too long. Please start again.") == 1
     assert client.get("/settings/email/")["Location"] == "/login/?next=%2Fsettings%2Femail%2F"
 
 
