@@ -13,7 +13,7 @@ from enforcement.decision import Standing, decide
 from enforcement.models import Pass, Policy
 from enforcement.notices import MAIL_OF, Outcome, must_act, outcome_of
 from enforcement.standing import members_due, standing_for, standing_in
-from twofactor import mailbox
+from twofactor import countries, mailbox
 
 
 def _period_runs(notice: Notice, now: datetime) -> bool:
@@ -91,6 +91,7 @@ def _to_set_up(notice: Notice, now: datetime) -> dict[str, Any]:
     deadline, is_ahead = found.until or owed_for, found.is_ahead or found.is_on_pass
     return {
         **_setup_link(notice, now),
+        "by_text": countries.are_there(),
         "is_ahead": is_ahead,
         "is_as_owed": is_ahead and deadline == owed_for,
         "deadline": deadline,

@@ -144,6 +144,7 @@ def sample_mail(kind: Kind, *, now: datetime, **values: Any) -> EmailMultiAltern
         **links,
         "code": "012345",
         "person_name": values.get("person_name", "Ada"),
+        "by_text": values.get("by_text", True),
         "is_ahead": values.get("is_ahead", True),
         "is_as_owed": values.get("is_as_owed", True),
     }

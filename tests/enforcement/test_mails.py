@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core import mail as outgoing
+from pytest_django import Settings
 
 from accounts import delivery
 from accounts.models import Account, Notice, Role, User
@@ -13,6 +14,7 @@ from enforcement.models import Policy
 from tests.enforcement.kit import DAY, HOUR, MINUTE, end_provider, provider_of, sign_in
 from tests.factories import make_user
 from tests.journeys.clock import Clock
+from tests.journeys.post import html_of
 from tests.twofactor.people import enrol_app
 from twofactor import enrolment
 
@@ -215,3 +217,26 @@ def test_who_is_no_longer_ready_is_told_to_act_instead(
     Policy.objects.update(announced_at=None)  # killed before the mark
     notices.announce(now=clock.now)
     assert not Notice.objects.filter(user=ada, state=Notice.State.OWED).exists()
+
+
+# What the mail promises, the site can keep.
+
+
+@pytest.mark.parametrize("sends_texts", [True, False])
+@pytest.mark.parametrize("kind", [*WITH_A_DEADLINE, "due_at_once"])
+def test_text_messages_are_offered_where_some_are_sent(
+    kind: str,
+    sends_texts: bool,
+    policy: Policy,
+    ada: User,
+    nell: User,
+    clock: Clock,
+    settings: Settings,
+) -> None:
+    settings.SMS_COUNTRIES = ["US"] if sends_texts else []
+    owe(kind, policy, nell if kind == "due_at_once" else ada, clock=clock)
+    (text,) = texts_sent(clock)
+    html = html_of(outgoing.outbox[0])
+    for part in (text, html):
+        assert "authenticator app" in part
+        assert ("text message" in part) is sends_texts

@@ -69,7 +69,7 @@ OTHER_WORDINGS: dict[str, list[dict[str, Any]]] = {
     "alarm": [{"alarm": alarm.value} for alarm in Alarm],
     "code_used": [{"few": False}, {"left": 0}],
     "device_added": [{"method": "text message"}],
-    "due_at_once": [{"is_ahead": False}],
+    "due_at_once": [{"is_ahead": False}, {"by_text": False}],
     "invitation_joined": [{"role": ""}],
     "mail_trouble": [{"addresses": []}],
     "pass_asked": [{"is_asked_for": True}],
@@ -80,15 +80,23 @@ OTHER_WORDINGS: dict[str, list[dict[str, Any]]] = {
     "pass_revoked": [{"has_device": False, "actor_name": "the operator of this site"}],
     "pass_revoked_owners": [{"actor_name": "our support"}],
     "policy_support_switched": [{"is_on": False}],
-    "provider_off": [{"is_ahead": False}],
+    "provider_off": [{"is_ahead": False}, {"by_text": False}],
     "provider_changed": [
         {"what": what, "allow_creation": True, "is_required": True}
         for what in ("added", "replaced", "secret", "off", "cut_off")
     ],
-    "reminder_12h": [{"is_as_owed": False}, {"is_as_owed": False, "is_ahead": False}],
-    "reminder_1h": [{"is_as_owed": False}, {"is_as_owed": False, "is_ahead": False}],
-    "reminder_asked": [{"is_ahead": False}],
-    "requirement_must_act": [{"is_ahead": False}],
+    "reminder_12h": [
+        {"is_as_owed": False},
+        {"is_as_owed": False, "is_ahead": False},
+        {"by_text": False},
+    ],
+    "reminder_1h": [
+        {"is_as_owed": False},
+        {"is_as_owed": False, "is_ahead": False},
+        {"by_text": False},
+    ],
+    "reminder_asked": [{"is_ahead": False}, {"by_text": False}],
+    "requirement_must_act": [{"is_ahead": False}, {"by_text": False}],
     "role_changed": [{"role": "owner", "old_role": "admin"}],
     "text_trouble": [{"trouble": texts.LIMIT_OF_ACCOUNT}, {"trouble": texts.LIMIT_OF_ADDRESS}],
 }
