@@ -24,6 +24,15 @@ class LineFormatter(logging.Formatter):
         return f"{first}\n{rest}" if rest else first
 
 
+class RefusalFilter(logging.Filter):
+    """Keeps a request that was refused (below 500) to one line; a fault of ours has its trace."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True
+
+
 def logging_config(*, level: str) -> dict[str, Any]:
     return {
         "version": 1,
@@ -34,11 +43,13 @@ def logging_config(*, level: str) -> dict[str, Any]:
                 "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
             }
         },
+        "filters": {"refusal": {"()": RefusalFilter}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
                 "stream": sys.stderr,
                 "formatter": "line",
+                "filters": ["refusal"],
             }
         },
         "root": {"handlers": ["stderr"], "level": level},
