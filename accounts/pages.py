@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve, reverse
@@ -52,6 +53,12 @@ def posted_from(page: str, *, keep: tuple[str, ...] = ()) -> Callable[[View], Vi
         return answer
 
     return decorate
+
+
+def say_not_done(request: HttpRequest) -> None:
+    """Say that a form which waits for fresh proof was not taken, and is not sent again by itself."""
+    told = _("Nothing was done yet. Confirm that it is you, then press the button again.")
+    messages.warning(request, told)
 
 
 def answer_of(name: str, request: HttpRequest, **arguments: Any) -> HttpResponse:

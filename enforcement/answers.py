@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import signin
 from accounts.models import EndReason, Provider
 from accounts.pages import is_page as is_page  # those who refuse ask for both here
+from accounts.pages import say_not_done
 
 CODES = {
     EndReason.DEADLINE: "signed_out_deadline",
@@ -53,7 +54,12 @@ def to_sign_in(request: HttpRequest, *, ended: EndReason | None) -> HttpResponse
 
 
 def to_reauthentication(request: HttpRequest) -> HttpResponse:
+    """Ask for fresh proof, and lead on from it: after a form's answer to the page of the form."""
     code, detail = REAUTHENTICATION
+    if is_page(request) and request.method == "POST":
+        say_not_done(request)
+        query = urlencode({"next": request.get_full_path()})
+        return HttpResponseRedirect(f"{reverse('reauthenticate')}?{query}")
     return refuse(request, reverse("reauthenticate"), code=code, detail=detail)
 
 

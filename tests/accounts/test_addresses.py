@@ -214,7 +214,7 @@ def test_what_is_no_other_address_is_refused_on_the_page(
 @pytest.mark.proves("S44", "B105")
 def test_an_old_sign_in_must_give_proof_again(verified: Client, person: User, clock: Clock) -> None:
     clock.forward(minutes=10)
-    assert ask(verified)["Location"] == "/reauthenticate/?next=%2F"
+    assert ask(verified)["Location"] == "/reauthenticate/?next=%2Fsettings%2Femail%2F"
     assert told_of("address_confirm") == set()
 
 

@@ -23,6 +23,7 @@ from tests.journeys.pages import Page
 pytestmark = pytest.mark.django_db
 
 NEW = "quite another password"
+NOT_DONE = "Nothing was done yet. Confirm that it is you, then press the button again."
 
 
 def ask(email: str, client: Client | None = None) -> Any:
@@ -356,7 +357,9 @@ def test_a_change_needs_proof_of_the_last_ten_minutes(ada: User, clock: Clock) -
     client = sign_in(ada)
     clock.forward(minutes=10)
     answer = change(client)
-    assert answer["Location"] == "/reauthenticate/?next=%2F"
+    assert answer["Location"] == "/reauthenticate/?next=%2Fsettings%2Fpassword%2F"
+    assert NOT_DONE in client.get(answer["Location"]).content.decode()
     assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
     got = client.get(reverse("settings_password"))
     assert got["Location"] == "/reauthenticate/?next=%2Fsettings%2Fpassword%2F"
+    assert NOT_DONE not in client.get(got["Location"]).content.decode()

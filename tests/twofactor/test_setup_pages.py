@@ -12,7 +12,7 @@ import pytest
 from accounts import mail
 from accounts.models import Account, AuditEvent, Notice, User
 from enforcement import policies, tasks
-from tests.factories import make_account, make_user
+from tests.factories import PASSWORD, make_account, make_user
 from tests.twofactor.browsing import Browser, shown_codes
 from tests.twofactor.people import Enrolled, enrol_app, wrong
 from twofactor import backup_codes, devices, mailbox
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 SETUP, APP, TEXT = "/two-factor/setup/", "/two-factor/setup/app/", "/two-factor/setup/text/"
 MAILBOX, CODES = "/two-factor/setup/mailbox/", "/two-factor/backup-codes/"
 DAY = timedelta(hours=24)
+NOT_DONE = "Nothing was done yet. Confirm that it is you, then press the button again."
 NO_TEXTS = "No texts are sent here. Use an authenticator app."
 
 
@@ -122,6 +123,7 @@ def test_new_codes_need_fresh_proof(overdue: User, tab: Browser) -> None:
     tab.now += timedelta(minutes=10)
     asked = tab.post(CODES, new="on")
     assert asked.url == "/reauthenticate/?next=%2Ftwo-factor%2Fbackup-codes%2F"
+    assert NOT_DONE in tab.get(asked.url).content.decode()
     assert backup_codes.codes_left(overdue) == 10
     new_code = pyotp.TOTP(secret).at(tab.now)
     proved = tab.post(asked.url, password="correct horse battery", code=new_code)
@@ -314,6 +316,24 @@ def test_an_enrolled_person_replaces_the_app_with_fresh_proof(tab: Browser, now:
     tab.now += timedelta(minutes=11)
     assert tab.get(APP).url.startswith("/reauthenticate/")
     assert tab.post(APP, code=new.at(tab.now)).url.startswith("/reauthenticate/")
+
+
+def test_who_scanned_slowly_proves_anew_and_ends_with_the_same_key(
+    tab: Browser, now: datetime
+) -> None:
+    ada = enrol_app(now=now)
+    sign_in(tab, ada)
+    tab.post(SETUP, method="app")
+    new = pyotp.TOTP(secret_on(tab.get(APP)))
+    tab.now += timedelta(minutes=11)
+    asked = tab.post(APP, code=new.at(tab.now))
+    assert asked.url == "/reauthenticate/?next=%2Ftwo-factor%2Fsetup%2Fapp%2F"
+    assert NOT_DONE in tab.get(asked.url).content.decode()
+    proved = tab.post(asked.url, password=PASSWORD, code=ada.code_at(tab.now))
+    assert proved.url == APP
+    assert secret_on(tab.get(APP)) == new.secret
+    tab.now += timedelta(seconds=30)
+    assert len(shown_codes(tab.post(APP, code=new.at(tab.now)))) == 10
 
 
 @pytest.mark.proves("S16", "B64")

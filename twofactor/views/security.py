@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import session_state, sessions, signin
 from accounts.models import User
+from accounts.pages import say_not_done
 from accounts.purposes import Fresh, Purpose, serves
 from accounts.session_state import FactorKind
 from twofactor import backup_codes as codes_of
@@ -138,6 +139,7 @@ def _new_codes(request: HttpRequest, user: User, *, now: datetime) -> HttpRespon
         request, Fresh.FACTOR, stamp=user.stamp, has_device=devices.can_verify(user), now=now
     )
     if not is_fresh:
+        say_not_done(request)
         return to_reauthentication(request, reverse("backup_codes"))
     stamp_read = session_state.proved_under(request)
     try:
