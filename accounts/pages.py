@@ -56,7 +56,7 @@ def posted_from(page: str, *, keep: tuple[str, ...] = ()) -> Callable[[View], Vi
 
 
 def say_not_done(request: HttpRequest) -> None:
-    """Say that a form which waits for fresh proof was not taken, and is not sent again by itself."""
+    """Say that a form which waits for fresh proof was not taken: it is not sent again."""
     told = _("Nothing was done yet. Confirm that it is you, then press the button again.")
     messages.warning(request, told)
 
