@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from pytest_django import Settings
 
-from accounts import audit, audit_check, seals
+from accounts import append_only, audit, audit_check, seals
 from accounts.audit import Event
 from accounts.audit_check import Verdict
 from accounts.models import AuditEvent
@@ -137,3 +137,23 @@ def test_a_broken_chain_stays_broken(old_database: Any, statement: str, bad: int
 def test_an_install_without_any_row_begins_with_none(old_database: Any) -> None:
     verdict = upgraded()
     assert (verdict.fault, verdict.count, verdict.waiting) == (None, 0, 0)
+
+
+def test_the_rules_of_an_older_install_are_renewed(old_database: Any) -> None:
+    call_command("migrate", "accounts", "0012", database=OLD, verbosity=0)
+    lose_the_rules(old_database)
+    upgraded()
+    if old_database.vendor == "postgresql":
+        run(old_database, "SELECT accounts_audit_forget(0)")
+    with pytest.raises(DatabaseError, match="append-only"):
+        run(old_database, "DELETE FROM accounts_auditseal WHERE number = 1")
+
+
+def lose_the_rules(on: Any) -> None:
+    """Leave what a backup of the first form did when its database's plain owner restored it."""
+    seal = {"number": 1, "row": 1, "previous": "", "hash": "", "proof": ""}
+    insert(on, "accounts_auditseal", seal)
+    if on.vendor == "postgresql":
+        run(on, "DROP FUNCTION accounts_audit_forget(bigint)")
+    else:
+        append_only.lift_on_sqlite(on)
