@@ -21,6 +21,8 @@ TRUE = frozenset({"1", "on", "true", "yes"})
 FALSE = frozenset({"0", "off", "false", "no"})
 LONGEST = 10 * 365 * 86400  # seconds; more is a slip of the keyboard
 MOST = 9_999_999_999
+# What redis-py and Celery understand alike.
+REDIS_TLS = {"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}
 
 
 def refuse(message: str) -> NoReturn:
@@ -191,14 +193,6 @@ def mail(name: str) -> dict[str, Any]:
     return {key: value for key, value in parsed.items() if key.startswith("EMAIL_")}
 
 
-def _names_a_host(url: str) -> bool:
-    try:
-        parts = urllib.parse.urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
 def redis(name: str) -> tuple[str, str]:
     """Return the address as redis-py and as Celery want it; empty when unset."""
     url = text(name)
@@ -208,7 +202,30 @@ def redis(name: str) -> tuple[str, str]:
     if scheme in {"unix", "redis+socket"} and rest.startswith("/"):
         socket, _, query = rest.partition("?")
         index = dict(urllib.parse.parse_qsl(query)).get("db", "0")
+        if not re.fullmatch(r"[0-9]{1,4}", index):
+            refuse(f"{name} must have the number of a database after db=.")
         return f"unix://{socket}?db={index}", f"redis+socket://{socket}?virtual_host={index}"
-    if scheme not in {"redis", "rediss"} or not _names_a_host(url):
+    parts = _parts_of_a_host(url)
+    if scheme not in {"redis", "rediss"} or parts is None:
         refuse(f"{name} must start with redis://, rediss:// or unix:///.")
-    return url, url
+    if not re.fullmatch(r"(/[0-9]{0,4})?", parts.path) or parts.fragment:
+        refuse(f"{name} must end with the number of a database; / ? # in a password are encoded.")
+    return url, _for_celery(name, url, parts)
+
+
+def _parts_of_a_host(url: str) -> urllib.parse.SplitResult | None:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _for_celery(name: str, url: str, parts: urllib.parse.SplitResult) -> str:
+    """Have the certificate checked, as redis-py does by itself, and Celery only when told."""
+    given = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
+    if given.keys() - (REDIS_TLS if parts.scheme == "rediss" else set()):
+        refuse(f"{name} takes, after ?, only {', '.join(sorted(REDIS_TLS))}, with rediss://.")
+    if parts.scheme != "rediss" or "ssl_cert_reqs" in given:
+        return url
+    return f"{url}{'&' if given else '?'}ssl_cert_reqs=required"

@@ -1,7 +1,9 @@
+import ssl
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from kombu.utils.url import parse_url
 
 from settings import env
 
@@ -21,6 +23,11 @@ BAD = {
     "a mail server by web address": (lambda: env.mail("X"), "https://u:secret@h"),
     "no mail server": (lambda: env.mail("X"), "smtp://"),
     "a Redis by web address": (lambda: env.redis("X"), "https://:secret@h"),
+    "a database of Redis by name": (lambda: env.redis("X"), "redis://:secret@h/main"),
+    "a database behind a socket by name": (lambda: env.redis("X"), "unix:///secret?db=main"),
+    "a password of Redis that is cut": (lambda: env.redis("X"), "redis://:a@secret#b@h/0"),
+    "an option that Celery refuses": (lambda: env.redis("X"), "redis://:secret@h/0?db=1"),
+    "an option of TLS without it": (lambda: env.redis("X"), "redis://h/0?ssl_cert_reqs=none"),
 }
 
 
@@ -71,6 +78,25 @@ def test_a_socket_is_spelled_for_both_clients(monkeypatch: pytest.MonkeyPatch) -
         "unix:///run/redis.sock?db=3",
         "redis+socket:///run/redis.sock?virtual_host=3",
     )
+
+
+REDIS = {
+    "redis://h": "redis://h",
+    "redis://:p%23ss@h:6380/3": "redis://:p%23ss@h:6380/3",
+    "rediss://h/0": "rediss://h/0?ssl_cert_reqs=required",
+    "rediss://h/0?ssl_ca_certs=/ca.pem": "rediss://h/0?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required",
+    "rediss://h/0?ssl_cert_reqs=none": "rediss://h/0?ssl_cert_reqs=none",
+}
+
+
+@pytest.mark.parametrize(("url", "for_celery"), REDIS.items())
+def test_the_certificate_of_redis_is_checked_unless_told_otherwise(
+    url: str, for_celery: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("X", url)
+    assert env.redis("X") == (url, for_celery)
+    tls = parse_url(for_celery).get("ssl", {})
+    assert (tls.get("ssl_cert_reqs") == ssl.CERT_REQUIRED) is ("required" in for_celery)
 
 
 def test_a_database_socket_is_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
