@@ -59,8 +59,11 @@ class OneLineCommand(BaseCommand):
     def check_usage(self, argv: list[str]) -> None:
         """Read the arguments before argparse does, which would print the whole usage, too.
 
-        :raises CommandError: with one line, for arguments that are none of this command's.
+        :raises CommandError: with one line, for arguments that are none of this command's, or
+            that no database can look for: a terminal may write another encoding.
         """
+        if not words.is_utf8("".join(argv)):
+            raise CommandError(f"{argv[1]}: arguments are read as UTF-8.")
         try:
             self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
         except CommandError as error:

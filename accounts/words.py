@@ -26,6 +26,11 @@ def lines(text: str) -> str:
     return "\n".join(map(one_line, text.splitlines())).strip()
 
 
+def is_utf8(text: str) -> bool:
+    """Whether no byte of what somebody typed was of another encoding."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def listed(names: Iterable[str]) -> str:
     """Return ``names`` as "A, B and C"."""
     *others, last = [*map(str, names)] or [""]

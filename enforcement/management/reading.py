@@ -8,9 +8,12 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.core.validators import validate_email
 
+from accounts import words
 from accounts.emails import LONGEST_EMAIL, canonical_email
 from accounts.forms import LONGEST_PASSWORD
 from accounts.models import Account, User
+
+NOT_UTF8 = "A password is read as UTF-8."
 
 
 def account(slug: str) -> Account:
@@ -46,7 +49,12 @@ def password_from_stdin(user: User | None = None) -> str:
 
     :raises CommandError: for a password that the site would not accept.
     """
-    password = sys.stdin.readline().rstrip("\r\n")
+    try:
+        password = sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise CommandError(NOT_UTF8) from None
+    if not words.is_utf8(password):
+        raise CommandError(NOT_UTF8)
     if len(password) > LONGEST_PASSWORD:
         raise CommandError(f"A password has at most {LONGEST_PASSWORD} characters.")
     if any(unicodedata.category(letter) == "Cc" for letter in password):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import get_commands, load_command_class
 
 from accounts.models import Account, AuditEvent, Membership, Notice, Plan, Role, User
 from enforcement import passes, policies
@@ -29,6 +30,28 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     given = io.StringIO(f"{PASSWORD}\n")
     monkeypatch.setattr(sys, "stdin", given)
     return given
+
+
+@pytest.mark.parametrize("command", [["standing"], ["grant_pass", "--reason", "lost"]])
+def test_an_argument_in_another_encoding_is_one_line(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, *options = command
+    found = load_command_class(get_commands()[name], name)
+    with pytest.raises(SystemExit) as ended:
+        found.run_from_argv(["manage.py", name, "j\udcfcrgen@northwind.example", *options])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"{name}: arguments are read as UTF-8.\n"
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_password_in_another_encoding_is_one_line(
+    errors: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = io.TextIOWrapper(io.BytesIO(b"lang genug, f\xfcr alle\n"), "utf-8", errors)
+    monkeypatch.setattr(sys, "stdin", typed)
+    line = refused("create_account", "N", "--owner", "o@n.example", "--password-stdin")
+    assert line == "A password is read as UTF-8."
 
 
 # create_account
