@@ -172,6 +172,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 if REDIS_URL:
     CELERY_BEAT_SCHEDULER = "redbeat.RedBeatScheduler"
     CELERY_REDBEAT_REDIS_URL = REDIS_URL
+    CELERY_REDBEAT_REDIS_OPTIONS: dict[str, Any] = {}  # those of the broker are not for it
     CELERY_REDBEAT_KEY_PREFIX = "gatehouse:beat:"
     CELERY_REDBEAT_LOCK_TIMEOUT = 30
 

@@ -23,3 +23,11 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def log_as_the_web_does(**_: Any) -> None:
     """Leave LOGGING, and so LOG_LEVEL, as it is: Celery would set a level of its own."""
+
+
+@app.on_after_configure.connect
+def spell_for_redbeat(source: Any, **_: Any) -> None:
+    """Repeat two settings by their bare names: of those with our prefix it warns as missing."""
+    for name in ("redbeat_redis_url", "redbeat_redis_options"):
+        if (value := source.get(name)) is not None:
+            source[name] = value

@@ -139,6 +139,15 @@ def test_slow_tasks_end_before_redis_hands_them_out_again() -> None:
     assert found["CELERY_TASK_TIME_LIMIT"] < visible
 
 
+def test_beat_asks_for_no_setting_that_is_there() -> None:
+    code = "import django; django.setup(); from settings.celery import app; "
+    code += "from redbeat.schedulers import RedBeatConfig; found = RedBeatConfig(app); "
+    code += "print(found.redis_url, found.redbeat_redis_options)"
+    done = start(code)
+    assert done.stdout.strip() == f"{GOOD['REDIS_URL']} {{}}"
+    assert not done.stderr
+
+
 def test_hosts_have_no_case() -> None:
     assert read("ALLOWED_HOSTS", ALLOWED_HOSTS="Gatehouse.EXAMPLE")["ALLOWED_HOSTS"] == [
         "gatehouse.example"
