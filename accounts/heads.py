@@ -4,10 +4,13 @@ Called by beat, and by the figures. Whoever keeps a head can later show that the
 below it: the log keeps them, the metrics do, and ``AUDIT_HEAD_FILE`` does where it is set.
 """
 
+import errno
 import logging
+import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 
 from django.conf import settings
@@ -57,11 +60,23 @@ def is_lost() -> bool:
 def _append(head: str, *, now: datetime) -> None:
     if settings.AUDIT_HEAD_FILE is None:
         return
+    line = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {head}\n".encode()
     try:
-        with Path(settings.AUDIT_HEAD_FILE).open("a") as file:
-            file.write(f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {head}\n")
+        with Path(settings.AUDIT_HEAD_FILE).open("ab", buffering=0) as file:
+            _write_whole(file, line)
     except OSError:
         logger.exception("The audit's head could not be written to AUDIT_HEAD_FILE.")
+
+
+def _write_whole(file: FileIO, line: bytes) -> None:
+    """Leave nothing of a line for which a full disk has no room: the file could never be read.
+
+    :raises OSError: if there is no room.
+    """
+    begin = file.tell()
+    if file.write(line) != len(line):
+        file.truncate(begin)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def read(lines: Iterable[str]) -> dict[int, str]:

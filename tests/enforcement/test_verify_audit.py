@@ -1,5 +1,6 @@
 """The command that proves the audit whole, alone and with heads that were kept elsewhere."""
 
+import resource
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,27 @@ def test_verify_audit_misses_what_a_kept_head_names(
         assert "a head was kept at 3" in refused("verify_audit", *option)
     three_rows(ada, now)
     assert "was another" in refused("verify_audit", "--head", head)
+
+
+def test_a_disk_that_is_full_leaves_no_part_of_a_head(
+    ada: User, now: datetime, tmp_path: Path, settings: Any
+) -> None:
+    settings.AUDIT_HEAD_FILE = file = tmp_path / "heads"
+    three_rows(ada, now)
+    heads.export(now=now)
+    kept = file.read_text()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) + 40, hard))
+    try:
+        audit.record(Event.SIGNED_IN, subject=ada, now=now)
+        heads.export(now=now)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.read_text() == kept
+    audit.record(Event.SIGNED_IN, subject=ada, now=now)
+    heads.export(now=now)
+    assert len(file.read_text().splitlines()) == 2
+    assert run("verify_audit", "--head-file", str(file)).startswith("The audit is whole: 5 rows")
 
 
 def test_a_chain_cut_below_what_was_exported_is_an_alarm(
