@@ -1,15 +1,19 @@
 """Names that people chose, inside sentences of ours: ``{{ person|named }}``.
 
-A name that is written from right to left would turn round what stands beside it.
+A name that is written from right to left would turn round what stands beside it. An address that
+is wider than its column is broken between its parts: ``{{ person.email|parted }}``.
 """
 
+import re
+
 from django import template
-from django.utils.html import conditional_escape, format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts import mail_names
 
 register = template.Library()
+JOINTS = re.compile(r"(?<=@)|(?=\.)")
 
 
 @register.filter
@@ -25,3 +29,10 @@ def named(name: object) -> SafeString:
 def isolated(name: object) -> str:
     """Return the same as a text: titles and choices can't have elements in them."""
     return mail_names.isolated("" if name is None else str(name))
+
+
+@register.filter
+def parted(address: object) -> SafeString:
+    """Return ``address`` with places to break it: behind its ``@``, and before its dots."""
+    parts = JOINTS.split("" if address is None else str(address))
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in parts))

@@ -74,6 +74,12 @@ def test_a_name_is_escaped_and_set_apart_where_it_has_to_be(
     assert page.render(Context({"name": name})) == f"{shown} | {title}"
 
 
+def test_an_address_may_be_broken_between_its_parts() -> None:
+    page = Template("{% load calling %}{{ address|parted }}")
+    shown = page.render(Context({"address": "a.b@north<wind>.example"}))
+    assert shown == "a<wbr>.b@<wbr>north&lt;wind&gt;<wbr>.example"
+
+
 # Python
 
 WRITTEN = {"account", "accounts", "address", "domain", "names", "person", "provider", "who"}
