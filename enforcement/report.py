@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from accounts.models import Account, Membership, User
 from enforcement import policies, roster
 from enforcement.decision import Obligation, Step, decide
-from enforcement.models import Policy
+from enforcement.models import PassRequest, Policy
 from enforcement.notices import Outcome, outcome_of
 from enforcement.reasons import Reason
 from enforcement.standing import facts, facts_of, standing_of
@@ -51,6 +51,7 @@ class Member:
     outcome: str
     may_be_changed: bool
     may_get_pass: bool
+    asks_for_pass: bool
 
     @property
     def pk(self) -> int:
@@ -206,14 +207,22 @@ def members_for(viewer: Membership, *, page: str = "", q: str = "", now: datetim
     keys: Page[Any] = Paginator(found.values_list("pk", flat=True), PER_PAGE).get_page(page)
     shown = roster.members(account).filter(pk__in=list(keys.object_list))
     is_required = policy is not None
+    asking = _asking_for_a_pass(shown) if viewer.is_manager else set()
     members = [
-        _member(row, viewer, is_required=is_required)
+        _member(row, viewer, is_required=is_required, asks_for_pass=row.user.pk in asking)
         for row in rows(account, now=now, members=shown)
     ]
     return Page(members, keys.number, keys.paginator)
 
 
-def _member(row: Row, viewer: Membership, *, is_required: bool) -> Member:
+def _asking_for_a_pass(members: QuerySet[Membership]) -> set[int]:
+    """Return for which people of ``members`` a pass was asked for that nobody answered yet."""
+    users = members.order_by().values("user")
+    asking = PassRequest.objects.filter(closed_at=None, user__in=users)
+    return set(asking.values_list("user", flat=True))
+
+
+def _member(row: Row, viewer: Membership, *, is_required: bool, asks_for_pass: bool) -> Member:
     shown = row.outcome if is_required or row.has_device else ""
     is_lower = viewer.is_owner or not row.membership.is_owner
     return Member(
@@ -221,4 +230,5 @@ def _member(row: Row, viewer: Membership, *, is_required: bool) -> Member:
         outcome=str(shown) if viewer.is_manager else "",
         may_be_changed=viewer.is_manager and is_lower,
         may_get_pass=viewer.is_manager and (is_required or row.has_device),
+        asks_for_pass=asks_for_pass,
     )

@@ -20,7 +20,7 @@ from accounts.purposes import Purpose, serves
 from accounts.reach import membership_of, open_invitations, person_of
 from accounts.words import filled
 from enforcement import entrance, leaving, passes, report
-from enforcement.forms import AskForm
+from enforcement.forms import AskForm, VouchForm
 from enforcement.models import Pass, PassRequest
 from twofactor import devices
 
@@ -140,7 +140,7 @@ def member_pass(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     acting, now = membership_of(request, slug, manager=True), timezone.now()
     members = Membership.objects.select_related("user", "account")
     membership = get_object_or_404(members, pk=pk, account=acting.account)
-    form = AskForm(request.POST or None)
+    form = VouchForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         message = form.cleaned_data["message"]
         passes.ask_for_member(membership=membership, actor=acting.user, message=message, now=now)
@@ -148,12 +148,14 @@ def member_pass(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return redirect("account", slug)
     open_requests = PassRequest.objects.filter(user=membership.user, closed_at=None)
     found = passes.without_strangers(open_requests.select_related("endorsed_by"), [acting.account])
+    running = passes.open_pass(membership.user)
     context = {
         "account": acting.account,
         "member": membership,
         "form": form,
         "asked": found[0] if found else None,
-        "running": passes.open_pass(membership.user),
+        "running": running,
+        "may_end": running is not None and passes.may_revoke(acting.user, membership.user),
     }
     return render(request, "enforcement/member_pass.html", context)
 
@@ -164,6 +166,7 @@ def pass_end(request: HttpRequest) -> HttpResponse:
     person, now = person_of(request), timezone.now()
     active = passes.open_pass(person)
     if active is None:
+        messages.info(request, _("There is no pass to end."))
         return redirect("home")
     if request.method == "POST":
         with suppress(passes.NotGrantable):  # support ended it meanwhile, or another click

@@ -114,6 +114,37 @@ def test_a_pass_asked_by_an_admin_is_told_as_what_it_is(
     assert mails(clock.now) == {}
 
 
+def test_the_list_tells_who_waits_for_an_answer_and_who_is_on_a_pass(
+    admin: User, owner: User, northwind: Account, dora: Enrolled, clock: Clock
+) -> None:
+    membership = Membership.objects.get(user=dora.user)
+    page = f"{PAGE}members/{membership.pk}/pass/"
+    assert "A pass was asked for" not in text_of(sign_in(admin).get(PAGE))
+    passes.ask_for_pass(user=dora.user, message="My phone is gone.", now=clock.now)
+    assert "A pass was asked for" not in text_of(sign_in(dora.user).get(PAGE))
+    shown = text_of(sign_in(admin).get(PAGE))
+    assert "A pass was asked for" in shown
+    assert "Answer the request for Dora" in shown
+    granted = passes.grant_pass(user=dora.user, actor=None, reason="Known.", now=clock.now)
+    shown = text_of(sign_in(admin).get(PAGE))
+    assert "A pass was asked for" not in shown
+    assert "See the pass of Dora" in shown
+    end = f"/pass/{granted.pk}/end/"
+    assert end in sign_in(owner).get(page).content.decode()
+    assert end not in sign_in(admin).get(page).content.decode()
+
+
+def test_who_comes_to_end_a_pass_too_late_is_told(
+    owner: User, northwind: Account, dora: Enrolled, clock: Clock
+) -> None:
+    granted = passes.grant_pass(user=dora.user, actor=None, reason="Known.", now=clock.now)
+    passes.revoke_pass(user=dora.user, actor=owner, now=clock.now)
+    shown = text_of(sign_in(owner).get(f"/pass/{granted.pk}/end/"))
+    assert "This pass has ended already" in shown
+    assert "It would last until" not in shown
+    assert "There is no pass to end." in text_of(sign_in(owner).get("/pass/end/", follow=True))
+
+
 def test_who_looks_after_another_account_learns_nothing_of_this_one(
     admin: User, owner: User, northwind: Account, dora: Enrolled, clock: Clock
 ) -> None:

@@ -63,7 +63,7 @@ def test_asking_tells_ada_her_admins_and_support_and_lets_nobody_in(
         assert "/accounts/northwind/" in str(mail.body)
     assert not mails_to(northwind.ben.email, ASKS)
     desk = support.open("/admin/")
-    assert "Ada Lovelace asked" in desk.text
+    assert "Ada Lovelace , waiting for 0 minutes" in desk.text
     assert support.follow("Ada Lovelace").path == person_page(northwind.ada)
 
 
