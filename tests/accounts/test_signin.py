@@ -288,5 +288,6 @@ def test_a_form_of_a_tab_opened_before_the_sign_in_gets_a_page_that_helps(
     answer = client.post("/login/", {**fields, "csrfmiddlewaretoken": str(second)})
     assert answer.status_code == 403
     assert "This page was out of date" in answer.content.decode()
+    assert "What was done before stays as it is" in answer.content.decode()
     assert 'href="/"' in answer.content.decode()
     assert is_in(client)
