@@ -255,7 +255,7 @@ def test_the_next_sign_in_leads_through_the_mailbox_to_set_up_and_only_its_end_l
     ada.submit(SETUP_APP, code=right)
     ada.backup_codes()
     assert ada.is_in
-    assert ada.follow("Continue, and save them later").path == "/accounts/northwind/"
+    assert ada.follow("Continue without saving them").path == "/accounts/northwind/"
 
 
 def nothing_else_opens(browser: Browser) -> None:
@@ -279,7 +279,7 @@ def test_the_link_of_the_mail_saves_the_code(
     assert fresh.choose("app").path == SETUP_APP
     fresh.set_up_app()
     assert fresh.is_in
-    assert fresh.follow("Continue, and save them later").path == "/"
+    assert fresh.follow("Continue without saving them").path == "/"
     assert Browser(northwind.ada).open(link).status == 410  # used up by the set-up
 
 

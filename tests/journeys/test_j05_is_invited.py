@@ -79,7 +79,7 @@ def test_a_new_person_sets_up_inside_the_acceptance_and_joins_last(
     nora.submit(SETUP_APP, code=nora.code())
     nora.backup_codes()
     assert role_of(NEW) == "admin"
-    assert nora.follow("Continue, and save them later").path == ACCOUNT
+    assert nora.follow("Continue without saving them").path == ACCOUNT
     membership = Membership.objects.get(user__email=NEW)
     assert membership.joined_at == clock.now
     run_jobs()
@@ -119,7 +119,7 @@ def test_an_abandoned_acceptance_leaves_a_sign_in_that_shows_the_invitation(
     assert nora.page.path in {SETUP, SETUP_MAILBOX}
     assert role_of(NEW) is None
     nora.set_up_app()
-    nora.follow("Continue, and save them later")
+    nora.follow("Continue without saving them")
     assert nora.page.path == "/invitations/continue/"
     nora.submit("/invitations/continue/")
     assert nora.page.path == ACCOUNT
@@ -137,7 +137,7 @@ def test_a_person_without_set_up_signs_in_sets_up_and_joins(owner: Browser, chlo
     assert not browser.is_in
     browser.set_up_app()
     assert role_of(chloe.email) == "member"
-    assert browser.follow("Continue, and save them later").path == ACCOUNT
+    assert browser.follow("Continue without saving them").path == ACCOUNT
     assert browser.is_in
 
 
@@ -170,7 +170,7 @@ def test_a_signed_in_person_without_set_up_is_led_there_and_back(
     assert role_of(chloe.email) is None
     browser.open(SETUP)
     browser.set_up_app()
-    browser.follow("Continue, and save them later")
+    browser.follow("Continue without saving them")
     browser.submit("/invitations/continue/")
     assert browser.page.path == ACCOUNT
     assert role_of(chloe.email) == "member"

@@ -128,7 +128,21 @@ def test_new_codes_need_fresh_proof(overdue: User, tab: Browser) -> None:
     new_code = pyotp.TOTP(secret).at(tab.now)
     proved = tab.post(asked.url, password="correct horse battery", code=new_code)
     assert proved.url == CODES
-    assert not set(shown_codes(tab.post(CODES, new="on"))) & set(codes)
+    made = tab.post(CODES, new="on")
+    assert not set(shown_codes(made)) & set(codes)
+    assert "The old ones work no more." in made.content.decode()
+
+
+def test_another_mail_asked_for_too_early_is_refused_beside_the_field(
+    overdue: User, tab: Browser
+) -> None:
+    tab.give_password(overdue)
+    asked = tab.post(SETUP, method="app")
+    early = tab.post(asked.url, send="on")
+    assert early.status_code == 429
+    assert "You can have another mail from" in early.content.decode()
+    assert "This field is required" not in early.content.decode()
+    assert tab.post(asked.url, code=tab.mailed_code(overdue)).url == APP
 
 
 def test_set_up_by_text(overdue: User, tab: Browser, texts_in_a_folder: Path) -> None:
@@ -311,6 +325,8 @@ def test_an_enrolled_person_replaces_the_app_with_fresh_proof(tab: Browser, now:
     ada = enrol_app(now=now)
     sign_in(tab, ada)
     assert tab.post(SETUP, method="app").url == APP
+    assert "You have an authenticator app already." in tab.get(APP).content.decode()
+    assert "already" not in tab.get(TEXT).content.decode()
     new = pyotp.TOTP(secret_on(tab.get(APP)))
     assert len(shown_codes(tab.post(APP, code=new.at(tab.now)))) == 10
     tab.now += timedelta(minutes=11)

@@ -68,6 +68,7 @@ def _app_page(request: HttpRequest, user: User, form: CodeForm, *, now: datetime
         "grouped": totp.grouped(secret),
         "uri": uri,
         "qr": totp.qr_svg(uri),
+        "replaced": devices.app_of(user) if devices.can_verify(user) else None,
     }
     return answers.page(request, "setup_app", context)
 
@@ -88,7 +89,12 @@ def setup_text(request: HttpRequest) -> HttpResponse:
     form = PhoneForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         return _text_number(request, user, form, now=now)
-    return answers.page(request, "setup_text", {"form": form})
+    return _number_page(request, user, form)
+
+
+def _number_page(request: HttpRequest, user: User, form: PhoneForm) -> HttpResponse:
+    replaced = devices.phone_of(user) if devices.can_verify(user) else None
+    return answers.page(request, "setup_text", {"form": form, "replaced": replaced})
 
 
 def _text_number(
@@ -105,7 +111,7 @@ def _text_number(
     except texting.NOT_TEXTED as error:
         if not _has_live_code(user, device, attempt=attempt, now=now):
             form.add_error("phone", texting.words(error))
-            response = answers.page(request, "setup_text", {"form": form})
+            response = _number_page(request, user, form)
             return texting.with_wait(response, error, now=now)
         # The same number once more: its code is on the way, and the next page takes it.
         messages.warning(request, texting.words(error))

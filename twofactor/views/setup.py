@@ -22,6 +22,7 @@ from accounts.audit import Event
 from accounts.client import address_of
 from accounts.emails import masked
 from accounts.models import Membership, User
+from accounts.pages import clock_time, with_retry
 from accounts.purposes import Fresh, Purpose, serves
 from twofactor import devices, mailbox, setup_note
 from twofactor.forms import CodeForm, MethodForm
@@ -162,7 +163,11 @@ def _send_again(request: HttpRequest, user: User, *, now: datetime) -> HttpRespo
     try:
         mailbox.send_code(user, attempt=attempt, address=address_of(request), now=now)
     except TooMany as error:
-        return answers.throttled(request, error, now=now)
+        form = CodeForm(data={})
+        at = clock_time(error.retry_at)
+        form.add_error(None, _("You can have another mail from %(at)s on.") % {"at": at})
+        response = _mailbox_page(request, user, form, now=now)
+        return with_retry(response, error.retry_at, now=now)
     messages.success(request, _("We mailed you a code. It can take a minute to arrive."))
     return HttpResponseRedirect(request.get_full_path())
 
