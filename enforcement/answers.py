@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -49,6 +50,8 @@ def to_sign_in(request: HttpRequest, *, ended: EndReason | None) -> HttpResponse
     if ended is None:
         code, detail = SIGN_IN_REQUIRED
         return refuse(request, reverse("login"), code=code, detail=detail)
+    if is_page(request) and request.method == "POST":
+        messages.warning(request, _("What you just sent was not saved."))
     told = _("You were signed out: %(why)s.") % {"why": ended.label}
     return refuse(request, reverse("login"), code=CODES.get(ended, "signed_out"), detail=told)
 

@@ -101,6 +101,8 @@ def test_a_form_that_is_sent_after_the_deadline_is_neither_saved_nor_sent_again(
     answer = overdue.post("/settings/", form, follow=True, headers={"host": host})
     assert answer.redirect_chain == [("/login/?next=%2F", 302)]
     assert "You were signed out" in answer.content.decode()
+    assert answer.content.decode().count("What you just sent was not saved.") == 1
+    assert "was not saved" not in overdue.get("/settings/", follow=True).content.decode()
     sign_in(ada, client=overdue)
     ada.refresh_from_db()
     assert ada.name == "Ada Lovelace"
