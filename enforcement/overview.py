@@ -20,6 +20,7 @@ from enforcement.models import Policy
 from enforcement.notices import Outcome
 from enforcement.report import Row
 from enforcement.roster import Asked, Counts
+from twofactor import countries
 
 NAMED = 50  # rows listed by name; the rest is a number and a link
 WORDS: dict[Outcome, str | Promise] = {
@@ -201,7 +202,7 @@ def _mail(policy: Policy, viewer: User, name: str, *, now: datetime) -> tuple[st
         context=notices.context_of(policy),
         now=now,
     )
-    made_up = {"setup_url": link, "is_ahead": True}
+    made_up = {"setup_url": link, "is_ahead": True, "by_text": countries.are_there()}
     shown = letters.build(notice, replace(kind, values=lambda *_: made_up), now=now)
     return str(shown.subject), str(shown.body)
 

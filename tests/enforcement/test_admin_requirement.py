@@ -8,13 +8,14 @@ from urllib.parse import unquote
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
+from django.core import mail as outgoing
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts import invitations
+from accounts import delivery, invitations
 from accounts.models import Account, AuditEvent, Membership, Notice, Plan, Role, User
-from enforcement import passes
+from enforcement import passes, tasks
 from enforcement.models import Policy
 from tests.enforcement.desk import (
     account_page,
@@ -94,6 +95,25 @@ def test_the_mail_shown_proves_nobodys_mailbox(owner: User, northwind: Account) 
     answer = owner_browser(owner).get(requirement_page(northwind))
     links = re.findall(r"/two-factor/setup/link/([^/]+)/", answer.content.decode())
     assert links == ["your-own-link"]
+
+
+@pytest.mark.parametrize("sent_to", [["US"], []])
+def test_the_mail_shown_is_the_one_that_is_sent(
+    sent_to: list[str], owner: User, northwind: Account, clock: Clock, settings: Any
+) -> None:
+    settings.SMS_COUNTRIES = sent_to
+    client = owner_browser(owner)
+    shown = client.get(requirement_page(northwind)).context["preview"].mails[0].text
+    switch(client, northwind)
+    tasks.carry_out(now=clock.now)
+    delivery.send_due(now=clock.now)
+    subject = "Northwind asks you to set up"
+    sent = next(
+        each for each in outgoing.outbox if each.to == [owner.email] and subject in each.subject
+    )
+    own_link = re.sub(r"/link/[^/]+/", "/link/your-own-link/", str(sent.body))
+    assert own_link == shown
+    assert ("by text message" in shown) is bool(sent_to)
 
 
 def test_the_preview_follows_the_viewers_zone(owner: User, northwind: Account) -> None:
