@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from accounts import mail_names
 from accounts.admin_scope import ScopedAdmin, is_support, owned_accounts
 from accounts.audit_words import told_at
 from accounts.models import Account, User
@@ -116,6 +117,7 @@ class AccountAdmin(ScopedAdmin):
         account, now = kwargs.get("obj"), timezone.now()
         if isinstance(account, Account):
             context.update(account_page.context(request, account, now=now))
+            context.update(title=mail_names.isolated(account.name), subtitle="")
             admin_proof.refill(request, context["adminform"].form, now=now)
         return super().render_change_form(request, context, *args, **kwargs)
 

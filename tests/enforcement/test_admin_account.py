@@ -30,6 +30,12 @@ EVERYTHING = {
 }  # fmt: skip
 
 
+def test_the_page_is_called_by_the_account(owner: User, northwind: Account) -> None:
+    shown = owner_browser(owner).get(account_page(northwind)).content.decode()
+    title = shown.partition("<title>")[2].partition("</title>")[0]
+    assert " ".join(title.split()) == "Northwind · Gatehouse admin"
+
+
 def test_an_owner_changes_the_name_and_nothing_else(owner: User, northwind: Account) -> None:
     answer = owner_browser(owner).post(account_page(northwind), EVERYTHING)
     assert answer.status_code == 302
