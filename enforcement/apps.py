@@ -8,4 +8,7 @@ class EnforcementConfig(AppConfig):
     verbose_name = "Two-factor requirement"
 
     def ready(self) -> None:
-        from enforcement import checks, mails, receivers  # noqa: F401, PLC0415 - they register
+        from accounts import figures  # noqa: PLC0415 - its models come with the apps
+        from enforcement import checks, mails, pulse, receivers  # noqa: F401, PLC0415 - register
+
+        figures.add_source(pulse.figures)

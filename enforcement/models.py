@@ -244,3 +244,12 @@ class Approval(models.Model):
 
     def is_open(self, *, now: datetime) -> bool:
         return self.closed_at is None and now < self.until
+
+
+class Sweep(models.Model):
+    """When the jobs looked last for what had become due: one row, for monitoring alone."""
+
+    at = models.DateTimeField(editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}"

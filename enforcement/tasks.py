@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import alarms, audit, passwords, saml, seals, sessions, sso, throttle
 from accounts.clock import is_trustworthy
-from enforcement import extensions, logouts, notices, pass_alarms, reminding
+from enforcement import extensions, logouts, notices, pass_alarms, pulse, reminding
 from twofactor import housekeeping
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def sweep() -> None:
     """Carry out what has become due, from stored state alone."""
     if is_trustworthy():
         carry_out(WORK, now=timezone.now())
+        pulse.note(now=timezone.now())
 
 
 @shared_task(name="enforcement.tasks.forget_old")
