@@ -14,7 +14,7 @@ from enforcement.joining import NotJoinable, SetUpFirst
 from enforcement.passes import NotGrantable
 from enforcement.standing import joining_due_at
 from tests.enforcement.kit import DAY, MS, sign_in
-from tests.factories import make_user
+from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
 
@@ -43,6 +43,16 @@ def test_a_guest_joins_with_the_role_and_the_instant(
     told = Notice.objects.get(kind="invitation_joined")
     assert (told.recipient, told.context["member_email"]) == (owner.email, guest.email)
     assert AuditEvent.objects.filter(event="joined", subject_id=guest.pk).count() == 1
+
+
+def test_of_two_invitations_the_one_that_was_accepted_counts(
+    northwind: Account, owner: User, guest: User, now: datetime
+) -> None:
+    wanted = make_account("southwind", owner=owner)
+    first = invite(northwind, guest, owner, now, role=Role.ADMIN)
+    membership = joining.accept(invitation=invite(wanted, guest, owner, now), user=guest, now=now)
+    assert (membership.account, membership.role) == (wanted, Role.MEMBER)
+    assert list(Invitation.objects.filter(accepted_at=None)) == [first]
 
 
 @pytest.mark.proves("B95")

@@ -36,6 +36,14 @@ def test_who_leaves_is_told_and_the_owners_are(
     assert (row.actor_id, row.subject_id, row.before) == (ada.pk, ada.pk, {"role": "member"})
 
 
+def test_no_other_account_of_who_leaves_hears_of_it(
+    northwind: Account, other: Account, owner: User, ada: User, now: datetime
+) -> None:
+    leaving.leave(membership=Membership.objects.get(account=northwind, user=ada), now=now)
+    assert told() == {("left_account", ada.email), (GONE, owner.email)}
+    assert Membership.objects.filter(account=other, user=ada).exists()
+
+
 def test_who_deletes_the_sign_in_leaves_every_account(
     northwind: Account, other: Account, owner: User, ada: User, now: datetime
 ) -> None:

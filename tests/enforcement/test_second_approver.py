@@ -11,7 +11,7 @@ from pytest_django import Settings
 from accounts import objections, passwords
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from enforcement import approvals, four_eyes, passes, support
-from enforcement.models import Approval, Decision, Help, Pass
+from enforcement.models import Approval, Decision, Help, Pass, PassRequest
 from tests.enforcement.approving import HOUR, REASON, ask, is_granted
 from tests.enforcement.desk import person_page, root_browser, support_browser
 from tests.enforcement.kit import (
@@ -263,6 +263,14 @@ def test_a_repeat_within_thirty_days_takes_two(
     assert isinstance(made, Approval) is waits
 
 
+def test_the_pass_of_somebody_else_asks_for_no_second_one(
+    dora: Enrolled, sam: Enrolled, clock: Clock, two: None
+) -> None:
+    passes.grant_pass(user=dora.user, actor=sam.user, reason="lost", now=clock.now)
+    other = enrolled_person(email="other@northwind.example")
+    assert passes.grant_pass(user=other.user, actor=sam.user, reason="lost", now=clock.now)
+
+
 def test_no_other_door_leads_around_it(
     owner: User, dora: Enrolled, sam: Enrolled, clock: Clock, two: None
 ) -> None:
@@ -311,6 +319,19 @@ def test_set_up_leaves_nothing_to_approve(
     asked = ask(owner, sam.user, clock)
     enrol_app(owner, now=clock.now)
     assert "Nothing waits" in refusal(support_browser(), owner, asked)
+
+
+def test_what_waits_for_somebody_else_goes_on_waiting(
+    owner: User, dora: Enrolled, sam: Enrolled, clock: Clock, two: None
+) -> None:
+    other = make_user("other@northwind.example")
+    Membership.objects.create(account=Account.objects.get(), user=other, role=Role.OWNER)
+    for person in (owner, other):
+        passes.ask_for_pass(user=person, message="Please!", now=clock.now)
+        ask(person, sam.user, clock)
+    enrol_app(owner, now=clock.now)
+    assert Approval.objects.get(closed_at=None).user == other
+    assert PassRequest.objects.get(closed_at=None).user == other
 
 
 def test_an_objection_leaves_nothing_to_approve(
