@@ -5,7 +5,8 @@ import pytest
 
 from accounts import sealing
 from accounts.models import Notice, User
-from tests.factories import make_user
+from enforcement import policies
+from tests.factories import make_account, make_user
 from tests.twofactor.people import (
     ADDRESS,
     NUMBER,
@@ -152,9 +153,49 @@ def test_of_two_devices_one_can_be_removed(now: datetime) -> None:
     stamp = both.user.stamp
     enrolment.remove(both.user, method="app", stamp_read=stamp, now=now)
     assert devices.app_of(both.user) is None
+    assert backup_codes.codes_left(both.user) == 10
     assert stamp_of(both.user) != stamp
     with pytest.raises(enrolment.LastDevice):
         enrolment.remove(both.user, method="text", stamp_read=both.user.stamp, now=now)
+
+
+def test_only_what_verifies_can_be_removed(now: datetime) -> None:
+    ada = enrol_app(now=now)
+    both = enrol_phone(enrol_app(now=now - timedelta(hours=3)).user, now=now)
+    with pytest.raises(enrolment.NotEnrolled):
+        enrolment.remove(ada.user, method="text", stamp_read=ada.user.stamp, now=now)
+    User.objects.filter(pk=both.user.pk).update(pass_until=now + HALF_AN_HOUR)
+    with pytest.raises(enrolment.NotEnrolled):
+        enrolment.remove(both.user, method="app", stamp_read=both.user.stamp, now=now)
+
+
+def test_by_self_service_the_last_device_goes_with_its_codes(now: datetime, settings: Any) -> None:
+    settings.TWO_FACTOR_SELF_SERVICE = True
+    other, ada = enrol_app(now=now), enrol_app(now=now)
+    enrolment.remove(ada.user, method="app", stamp_read=ada.user.stamp, now=now)
+    assert not devices.has_device(ada.user)
+    assert backup_codes.codes_left(ada.user) == 0
+    assert backup_codes.codes_left(other.user) == 10
+
+
+def test_self_service_takes_nothing_away_that_an_account_requires(
+    now: datetime, settings: Any
+) -> None:
+    settings.TWO_FACTOR_SELF_SERVICE = True
+    ada = enrol_app(now=now)
+    policies.switch_on(account=make_account(owner=ada.user), actor=None, now=now)
+    with pytest.raises(enrolment.LastDevice):
+        enrolment.remove(ada.user, method="app", stamp_read=ada.user.stamp, now=now)
+
+
+@pytest.mark.parametrize(("age", "is_kept"), [(HALF_AN_HOUR - MS, True), (HALF_AN_HOUR, False)])
+def test_only_a_set_up_that_nobody_finished_is_swept_away(
+    age: timedelta, is_kept: bool, now: datetime
+) -> None:
+    done, begun = enrol_app(now=now), begin(make_user(), now=now)
+    enrolment.discard_stale(now=now + age)
+    assert TOTPDevice.objects.filter(user=begun.user).exists() is is_kept
+    assert TOTPDevice.objects.filter(user=done.user).exists()
 
 
 def test_a_reset_takes_everything_and_ends_sessions(now: datetime) -> None:

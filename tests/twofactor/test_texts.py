@@ -14,14 +14,14 @@ from accounts.throttle import TooMany
 from tests.factories import make_account
 from tests.services.twilio import Answer, Twilio
 from tests.twofactor.people import NUMBER, Enrolled, enrol_phone, redeem, text, texted
-from twofactor import phones, sms, texts
+from twofactor import phones, sent_codes, sms, texts
 from twofactor.models import SentCode, SentState, TextCharge
 from twofactor.redeem import Kind
 
 NOBODYS = "90bde6c8-9933-42a4-a02d-97a38b8f8049"  # names no text; the same in every process
 pytestmark = pytest.mark.django_db
 
-SECOND = timedelta(seconds=1)
+SECOND, MS = timedelta(seconds=1), timedelta(milliseconds=1)
 
 
 @pytest.fixture
@@ -256,6 +256,25 @@ def test_a_report_of_no_text_of_ours_changes_nothing(
     note(reference=reference, status="failed", now=now)
     sent.refresh_from_db()
     assert sent.state == SentState.HANDED_OVER
+
+
+def test_a_sent_code_is_kept_for_as_long_as_a_limit_looks_at_it(
+    ben: Enrolled, now: datetime
+) -> None:
+    sent = text(ben, now=now)
+    for later, is_kept in ((2 * texts.DAY - MS, True), (2 * texts.DAY, False)):
+        sent_codes.forget_old(now=now + later)
+        assert SentCode.objects.filter(pk=sent.pk).exists() is is_kept
+
+
+def test_a_report_without_names_is_of_no_text_that_has_none_yet(
+    ben: Enrolled, now: datetime
+) -> None:
+    sent = text(ben, now=now)
+    SentCode.objects.filter(pk=sent.pk).update(state=SentState.READY, provider_id="")
+    note(reference="", status="failed", now=now)
+    sent.refresh_from_db()
+    assert sent.state == SentState.READY
 
 
 def note(*, reference: str, status: str, now: datetime, provider_id: str = "") -> None:
