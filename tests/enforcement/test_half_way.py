@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import passwords, sessions, signin
+from accounts import passwords, people, sessions, signin
 from accounts.models import Account, EndReason, Membership, User
 from enforcement import passes, policies
 from enforcement.models import Closing, Pass
@@ -213,6 +213,13 @@ def test_a_deactivated_person_does_not_get_further(enrolled: Enrolled, clock: Cl
     assert leads_to(client).startswith("/login/")
     give_code(client, enrolled, clock)
     assert not is_in(client)
+
+
+def test_who_was_deleted_meanwhile_does_not_get_further(enrolled: Enrolled, clock: Clock) -> None:
+    client = sign_in(enrolled.user)
+    people.delete(user=enrolled.user, now=clock.now)
+    told = client.get("/login/continue/", follow=True).content.decode()
+    assert "This sign-in is no longer good" in told
 
 
 def test_a_stamp_renewed_while_it_signs_in_means_starting_over(

@@ -6,10 +6,11 @@ from itertools import groupby
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import memberships, moving, providers
+from accounts import delivery, memberships, moving, providers
 from accounts.models import Account, Identity, Membership, Notice, Provider, Session, User
 from enforcement import extensions, logouts, notices, policies, signed_in
 from enforcement.models import Extension, Policy
@@ -21,6 +22,7 @@ from tests.enforcement.kit import (
     code_of,
     fetch,
     is_in,
+    provider_of,
     sign_in,
     sign_in_through,
 )
@@ -244,6 +246,21 @@ def test_the_people_concerned_are_mailed_once(
     assert Extension.objects.get().told_at == clock.now
 
 
+@pytest.mark.parametrize("has_password", [True, False])
+def test_who_has_no_password_is_told_to_choose_one(
+    has_password: bool, policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    if not has_password:
+        ada.set_unusable_password()
+        ada.save()
+    clock.forward(hours=1)
+    switch_off(provider, at=clock.now)
+    extensions.tell(now=clock.now)
+    delivery.send_due(now=clock.now)
+    sent = next(each for each in mail.outbox if each.to == [ada.email])
+    assert ("You have no password here yet" not in sent.body) is has_password
+
+
 def test_they_are_reminded_before_it_and_swept_at_it(
     policy: Policy, provider: Provider, ada: User, owner: User, clock: Clock
 ) -> None:
@@ -273,6 +290,26 @@ def test_they_are_reminded_before_it_and_swept_at_it(
     policies.switch_off(account=policy.account, actor=None, now=deadline)
     assert not is_in(client)
     assert not standing_for(User.objects.get(pk=ada.pk)).deadlines
+
+
+def test_who_has_another_later_deadline_is_met_at_that_one(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    sign_in_through(ada, provider)
+    clock.forward(hours=1)
+    switch_off(provider, at=clock.now)
+    clock.forward(hours=1)
+    bea = make_user("bea@northwind.example")
+    Membership.objects.create(account=policy.account, user=bea, joined_at=clock.now)
+    sign_in_through(bea, again := provider_of(policy.account, bea, now=clock.now))
+    switch_off(again, at=clock.now)
+    first, last = due_at(ada), due_at(bea)
+    assert first is not None
+    assert last == first + HOUR
+    logouts.end_overdue_sessions(now=first)
+    assert told("signed_out") == [ada.email]
+    logouts.end_overdue_sessions(now=last)
+    assert told("signed_out") == [ada.email, bea.email]
 
 
 def test_what_was_swept_before_it_was_off_ended_no_session_of_sso(

@@ -87,6 +87,8 @@ def test_after_twenty_failures_the_password_opens_nothing_until_it_is_replaced(
         assert refused.status_code == 403
         assert "choose a new password" in Page(refused).text.lower()
         assert give(at(HOME), victim.user, "wrong").status_code == 200  # tells a stranger nothing
+    stopped = AuditEvent.objects.filter(event="sign_in_failed", after__reason="stopped")
+    assert list(stopped.values_list("subject_id", flat=True)) == [victim.user.pk] * 3
     assert Notice.objects.filter(user=victim.user, kind="password_stopped").count() == 1
     events = AuditEvent.objects.filter(event="password_stopped", subject_id=victim.user.pk)
     assert events.count() == 1
