@@ -91,6 +91,18 @@ def test_the_new_mailbox_alone_confirms_where_a_factor_was_given(
     assert "example" not in f"{row.before}{row.after}"
 
 
+def test_the_changes_of_two_people_do_not_meet(
+    verified: Client, person: User, ada: User, now: datetime
+) -> None:
+    ask(verified)
+    mine = link()
+    addresses.ask(user=ada, email="lovelace@work.example", needs_both=True, now=now)
+    assert addresses.awaited(person, now=now) == [NEW]
+    assert browser().post(mine).context["is_done"]
+    assert address_of(person) == NEW
+    assert len(addresses.awaited(ada, now=now)) == 2
+
+
 def test_who_confirms_in_the_own_browser_stays_in_and_others_end(
     verified: Client, person: User, clock: Clock
 ) -> None:

@@ -10,7 +10,7 @@ from accounts.memberships import LastOwner, NotAllowed
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
 from enforcement import leaving
 from tests.enforcement.kit import is_in, sign_in
-from tests.factories import make_user
+from tests.factories import make_account, make_user
 from twofactor import enrolment
 
 pytestmark = pytest.mark.django_db
@@ -144,8 +144,8 @@ def test_nobody_reads_who_of_support_was_at_work(
     northwind: Account, ada: User, now: datetime, is_manager: bool
 ) -> None:
     sue = make_user("sue@support.example", name="Sue", is_staff=True, is_superuser=True)
-    if is_manager:
-        Membership.objects.create(account=northwind, user=sue, role=Role.OWNER)
+    managed = northwind if is_manager else make_account("southwind")
+    Membership.objects.create(account=managed, user=sue, role=Role.OWNER)
     member = membership_of(ada)
     memberships.change_role(membership=member, role=Role.ADMIN, actor=sue, now=now)
     leaving.remove(membership=member, actor=sue, now=now)

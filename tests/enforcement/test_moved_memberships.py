@@ -1,6 +1,7 @@
 """What a membership takes along to another sign-in, and what it does not."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,30 @@ def membership_of(person: User, account: Account) -> Membership:
 def move(person: User, account: Account, email: str, clock: Clock) -> Membership:
     mine = membership_of(person, account)
     return moving.move(user=person, membership_id=mine.pk, email=email, now=clock.now)
+
+
+def test_what_is_no_longer_the_person_s_does_not_move(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    moved = move(ada, northwind, WORK, clock)
+    again: dict[str, Any] = {"user": ada, "membership_id": moved.pk, "now": clock.now}
+    with pytest.raises(moving.NotMovable, match="no longer in this account"):
+        moving.move(**again, email="third@northwind.example")
+    assert membership_of(User.objects.get(email=WORK), northwind) == moved
+    moved.delete()
+    with pytest.raises(moving.NotMovable, match="no longer in this account"):
+        moving.move(**again, email=WORK)
+    with pytest.raises(moving.NotMovable, match="no longer in this account"):
+        moving.move_back(**again)
+
+
+def test_nothing_moves_to_a_sign_in_that_is_deactivated(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    make_user(WORK, is_active=False)
+    with pytest.raises(moving.NotMovable, match="can't be used"):
+        move(ada, northwind, WORK, clock)
+    assert membership_of(ada, northwind)
 
 
 def test_a_later_deadline_that_was_forfeited_is_not_had_again(
