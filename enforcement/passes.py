@@ -4,6 +4,7 @@ Granting and revoking take the lock of the person's row, as enrolment and every 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -214,6 +215,34 @@ def close_asked(user: User, *, now: datetime) -> None:
 def close_request(user: User, *, now: datetime) -> None:
     """The wish for a pass is answered, or needless: its person got in, or was reset."""
     PassRequest.objects.filter(user=user, closed_at=None).update(closed_at=now)
+
+
+def close_needless(*, now: datetime) -> None:
+    """Housekeeping: close the wishes of people whom nothing asks for a factor any more.
+
+    They have left, or the requirement has ended: nobody could grant the pass, and it would wait
+    on the desk for good.
+    """
+    for user_id in PassRequest.objects.filter(closed_at=None).values_list("user", flat=True):
+        with suppress(User.DoesNotExist):
+            _close_if_needless(user_id, now=now)
+
+
+@transaction.atomic
+def _close_if_needless(user_id: int, *, now: datetime) -> None:
+    user = User.objects.locked(user_id)
+    if not _may_have_one(user, now=now):
+        close_request(user, now=now)
+
+
+def _may_have_one(user: User, *, now: datetime) -> bool:
+    try:
+        check_grantable(user=user, actor=None, now=now)
+    except AlreadyGranted:
+        return True
+    except NotGrantable:
+        return False
+    return True
 
 
 def lapse_approvals(user: User, *, now: datetime) -> None:

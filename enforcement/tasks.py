@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import alarms, audit, passwords, saml, seals, sessions, sso, throttle
 from accounts.clock import is_trustworthy
-from enforcement import extensions, logouts, notices, pass_alarms, pulse, reminding
+from enforcement import extensions, logouts, notices, pass_alarms, passes, pulse, reminding
 from twofactor import housekeeping
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ HOUSEKEEPING: tuple[Callable[..., object], ...] = (
     sso.forget_old,
     saml.forget_old,
     housekeeping.forget_old,
+    passes.close_needless,
     forget_audit,
 )
 

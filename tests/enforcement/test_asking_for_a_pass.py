@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from accounts.models import Account, AuditEvent, Membership, Notice, Role, User
-from enforcement import passes, policies, support
+from enforcement import passes, policies, support, tasks
 from enforcement.models import Pass, PassRequest, Policy
 from tests.enforcement.kit import DAY, HOUR, MS, is_in, sign_in, sign_in_with_code
 from tests.enforcement.test_passes import grant, kinds
@@ -40,6 +40,35 @@ def test_set_up_answers_the_request(northwind: Account, ada: User, now: datetime
     passes.ask_for_pass(user=ada, message="x", now=now)
     enrol_app(ada, now=now + HOUR)
     assert PassRequest.objects.get().closed_at is not None
+
+
+NEEDED_AS_BEFORE: dict[str, Callable[[Policy, User, datetime], object]] = {
+    "nothing": lambda policy, ada, now: None,
+    "on a pass": lambda policy, ada, now: User.objects.filter(pk=ada.pk).update(
+        pass_until=now + HOUR
+    ),
+}
+NEEDED_NO_MORE: dict[str, Callable[[Policy, User, datetime], object]] = {
+    "removed": lambda policy, ada, now: Membership.objects.filter(user=ada).delete(),
+    "switched off": lambda policy, ada, now: policies.switch_off(
+        account=policy.account, actor=None, now=now
+    ),
+    "deactivated": lambda policy, ada, now: User.objects.filter(pk=ada.pk).update(is_active=False),
+}
+
+
+@pytest.mark.parametrize("what", [*NEEDED_AS_BEFORE, *NEEDED_NO_MORE])
+def test_what_nobody_can_grant_any_more_waits_no_longer(
+    what: str, policy: Policy, ada: User, dora: Enrolled, clock: Clock
+) -> None:
+    clock.set(policy.deadline)
+    for person in (ada, dora.user):
+        passes.ask_for_pass(user=person, message="x", now=clock.now)
+    {**NEEDED_AS_BEFORE, **NEEDED_NO_MORE}[what](policy, ada, clock.now)
+    tasks.forget_old()
+    waiting = PassRequest.objects.filter(closed_at=None).values_list("user", flat=True)
+    assert (ada.pk in waiting) is (what in NEEDED_AS_BEFORE)
+    assert dora.user.pk in waiting, "who has a device may need one wherever they are"
 
 
 def test_an_endorsement_grants_nothing(
