@@ -8,6 +8,7 @@ import pytest
 from accounts.models import AddressFailure, AuditEvent, Notice, User
 from tests.twofactor.people import (
     ADDRESS,
+    NUMBER,
     STEP,
     Enrolled,
     attempt_of,
@@ -252,6 +253,7 @@ def test_a_new_text_replaces_the_old_one(ben: Enrolled, now: datetime) -> None:
 @pytest.mark.proves("S25", "B79")
 def test_a_text_takes_five_checks(ben: Enrolled, now: datetime) -> None:
     sent = text(ben, now=now)
+    assert sent.checks_left == 5
     SentCode.objects.filter(pk=sent.pk).update(checks_left=1)
     assert refused(texted(ben, sent, wrong(sent_codes.code_of(sent))), now=now) is Reason.WRONG
     assert refused(texted(ben, sent), now=now) is Reason.EXPIRED
@@ -269,7 +271,8 @@ def test_a_text_is_good_for_its_attempt_and_purpose_alone(
 
 
 @pytest.mark.proves("S06")
-def test_a_text_sent_to_a_replaced_phone_is_dead(ben: Enrolled, now: datetime) -> None:
+@pytest.mark.parametrize("number", [NUMBER, "+12025550124"])
+def test_a_text_sent_to_a_replaced_phone_is_dead(number: str, ben: Enrolled, now: datetime) -> None:
     sent = text(ben, now=now)
-    enrol_phone(ben.user, number="+12025550124", now=now + timedelta(hours=2, minutes=1))
+    enrol_phone(ben.user, number=number, now=now + timedelta(hours=2, minutes=1))
     assert refused(texted(ben, sent), now=now + MINUTE) is Reason.EXPIRED
