@@ -130,6 +130,7 @@ def test_a_link_is_void_once_things_have_changed(
     assert not User.objects.get(pk=ada.pk).check_password(NEW)
 
 
+@pytest.mark.proves("S43")
 @pytest.mark.parametrize(
     "alter",
     [
@@ -211,6 +212,7 @@ def test_the_next_mail_waits_two_minutes_whenever_the_first_was_asked_for(
         assert Notice.objects.filter(kind="password_reset").count() == sent
 
 
+@pytest.mark.proves("S43")
 def test_a_forged_host_is_in_no_mail(ada: User, clock: Clock) -> None:
     Client(headers={"host": "localhost", "x-forwarded-host": "evil.example"}).post(
         "/password/reset/", {"email": ada.email}

@@ -43,6 +43,7 @@ def token_of(invitation: Invitation) -> str:
 # Invitations.
 
 
+@pytest.mark.proves("S45")
 def test_an_invitation_is_stored_without_its_token(
     northwind: Account, owner: User, now: datetime
 ) -> None:
@@ -56,6 +57,7 @@ def test_an_invitation_is_stored_without_its_token(
     assert invitation.expires_at == now + 7 * DAY
 
 
+@pytest.mark.proves("S45")
 def test_inviting_again_voids_the_first_link(
     northwind: Account, owner: User, now: datetime
 ) -> None:

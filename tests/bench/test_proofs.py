@@ -22,6 +22,7 @@ def test_the_time_of_a_try_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     paper.times(9)
 
 
+@pytest.mark.proves("S09")
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_of_many_wrong_codes_at_once_five_are_evaluated() -> None:
@@ -42,12 +43,14 @@ def test_strangers_who_guess_keep_nobody_out_of_a_known_browser() -> None:
     guessing.strangers_beside_a_known_browser(300, addresses=20, visits=10)
 
 
+@pytest.mark.proves("S36")
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_whoever_sets_up_while_the_overdue_are_signed_out_stays_in() -> None:
     races.set_up_against_sign_out(5)
 
 
+@pytest.mark.proves("S36", "B36")
 @pytest.mark.django_db(transaction=True)
 def test_nobody_gets_past_a_deadline_while_all_workers_are_dead() -> None:
     outage.workers_dead_across_a_deadline(9)

@@ -55,7 +55,7 @@ def test_of_two_invitations_the_one_that_was_accepted_counts(
     assert list(Invitation.objects.filter(accepted_at=None)) == [first]
 
 
-@pytest.mark.proves("B95")
+@pytest.mark.proves("B95", "S45")
 def test_an_invitation_is_good_once(
     northwind: Account, owner: User, guest: User, now: datetime
 ) -> None:
@@ -66,7 +66,7 @@ def test_an_invitation_is_good_once(
     assert Membership.objects.filter(user=guest).count() == 1
 
 
-@pytest.mark.proves("B95")
+@pytest.mark.proves("B95", "S46")
 def test_where_the_account_requires_it_set_up_comes_first(
     northwind: Account, owner: User, guest: User, now: datetime
 ) -> None:
@@ -169,6 +169,7 @@ def test_only_the_invited_address_may_accept(
     assert not Membership.objects.filter(account=northwind, user__email=email).exists()
 
 
+@pytest.mark.proves("S45")
 def test_an_invitation_ends_after_seven_days(
     northwind: Account, owner: User, guest: User, now: datetime
 ) -> None:
@@ -183,6 +184,7 @@ def test_an_invitation_that_never_was_opens_nothing(now: datetime) -> None:
         joining.check_usable(None, now=now)
 
 
+@pytest.mark.proves("S45")
 def test_a_revoked_invitation_opens_nothing(
     northwind: Account, owner: User, guest: User, now: datetime
 ) -> None:
@@ -213,6 +215,7 @@ def unvouched(
     return invitation
 
 
+@pytest.mark.proves("S45")
 def test_nobody_joins_whose_inviter_may_invite_no_more(
     unvouched: Invitation, guest: User, clock: Clock
 ) -> None:
@@ -240,6 +243,7 @@ def test_an_invitation_that_nobody_vouches_for_is_offered_nowhere(
     assert answer["Location"] == "/"
 
 
+@pytest.mark.proves("S45")
 def test_nobody_becomes_owner_by_the_word_of_one_who_is_owner_no_more(
     northwind: Account, owner: User, ada: User, guest: User, now: datetime
 ) -> None:

@@ -174,6 +174,7 @@ def test_a_pass_that_runs_out_is_settled_once() -> None:
     assert Notice.objects.filter(kind="pass_ended").count() == 1
 
 
+@pytest.mark.proves("S45")
 def test_an_invitation_accepted_many_times_at_once_makes_one_member() -> None:
     owner, invited, now = make_user(), make_user(), timezone.now()
     account = make_account(owner=owner)

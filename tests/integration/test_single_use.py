@@ -27,6 +27,8 @@ PROVES = {
     "backup_code": ("S23", "B53"),
     "text_code": ("S04", "S25"),
     "text_asked": ("S26",),
+    "invitation": ("S45",),
+    "reset_link": ("S43",),
     "wrong_codes": ("S09",),
     "pass_grant": ("S42",),
     "switch_on": ("S37",),
