@@ -78,6 +78,7 @@ def test_nothing_changes_before_the_new_mailbox_confirms(verified: Client, perso
     assert address_of(person) == "ada@home.example"
 
 
+@pytest.mark.proves("S44", "B105")
 def test_the_new_mailbox_alone_confirms_where_a_factor_was_given(
     verified: Client, person: User
 ) -> None:
@@ -259,6 +260,7 @@ def notice_to(recipient: str) -> Notice:
     return Notice.objects.get(kind="address_changed", recipient=recipient)
 
 
+@pytest.mark.proves("S44")
 def test_the_old_mailbox_brings_the_address_back_and_ends_everything(
     changed: User, clock: Clock
 ) -> None:

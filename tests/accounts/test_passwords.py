@@ -328,6 +328,7 @@ def change(client: Client, old: str = PASSWORD, new: str = NEW) -> Any:
     return client.post("/settings/password/", form)
 
 
+@pytest.mark.proves("S33")
 def test_a_change_keeps_this_browser_and_ends_the_others(ada: User, clock: Clock) -> None:
     here, there = sign_in(ada), sign_in(ada)
     key = here.session.session_key
@@ -355,6 +356,7 @@ def test_a_change_needs_the_old_password(ada: User, clock: Clock) -> None:
     assert is_in(client)
 
 
+@pytest.mark.proves("B105")
 def test_a_change_needs_proof_of_the_last_ten_minutes(ada: User, clock: Clock) -> None:
     client = sign_in(ada)
     clock.forward(minutes=10)

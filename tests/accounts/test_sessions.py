@@ -66,6 +66,7 @@ def test_a_stamp_is_renewed_once_for_what_was_read(ada: User) -> None:
     assert User.objects.get(pk=ada.pk).ended_reason == EndReason.SET_UP
 
 
+@pytest.mark.proves("S33")
 def test_a_renewed_stamp_ends_every_session(engine: str, ada: User, clock: Clock) -> None:
     clients = [sign_in(ada) for _ in range(5)]
     assert all(is_in(client) for client in clients)
@@ -73,6 +74,7 @@ def test_a_renewed_stamp_ends_every_session(engine: str, ada: User, clock: Clock
     assert not any(is_in(client) for client in clients)
 
 
+@pytest.mark.proves("S33")
 def test_ending_everything_ends_every_session(engine: str, ada: User, clock: Clock) -> None:
     clients = [sign_in(ada) for _ in range(5)]
     ada.refresh_from_db()
@@ -83,6 +85,7 @@ def test_ending_everything_ends_every_session(engine: str, ada: User, clock: Clo
     assert is_in(sign_in(ada))
 
 
+@pytest.mark.proves("S33")
 def test_one_session_is_ended_alone(engine: str, ada: User, clock: Clock) -> None:
     here, there = sign_in(ada), sign_in(ada)
     assert is_in(there)

@@ -301,6 +301,7 @@ def test_a_requirement_that_ends_lets_the_very_next_request_pass(
     assert stopped_page(client).context["ended"] is EndReason.DEADLINE
 
 
+@pytest.mark.proves("B96")
 @pytest.mark.parametrize("how", ["leaves", "is removed", "account deleted", "off and on"])
 def test_who_is_freed_is_let_pass_by_the_next_request(
     how: str, northwind: Account, ada: User, owner: User, clock: Clock

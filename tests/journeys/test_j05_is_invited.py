@@ -53,6 +53,7 @@ def give_name_and_password(browser: Browser, link: str) -> None:
     browser.submit(link, name="Nora Newcomer", password=CHOSEN)
 
 
+@pytest.mark.proves("B95")
 @pytest.mark.every_server
 def test_a_new_person_sets_up_inside_the_acceptance_and_joins_last(
     owner: Browser, clock: Clock
@@ -126,6 +127,7 @@ def test_an_abandoned_acceptance_leaves_a_sign_in_that_shows_the_invitation(
     assert role_of(NEW) == "member"
 
 
+@pytest.mark.proves("B95")
 def test_a_person_without_set_up_signs_in_sets_up_and_joins(owner: Browser, chloe: User) -> None:
     link = invite(owner, chloe.email)
     browser = Browser(chloe)
@@ -157,6 +159,7 @@ def test_joining_binds_no_other_session_of_the_person(owner: Browser, chloe: Use
     assert again.is_in
 
 
+@pytest.mark.proves("B95")
 def test_a_signed_in_person_without_set_up_is_led_there_and_back(
     owner: Browser, chloe: User
 ) -> None:
@@ -176,6 +179,7 @@ def test_a_signed_in_person_without_set_up_is_led_there_and_back(
     assert role_of(chloe.email) == "member"
 
 
+@pytest.mark.proves("B95")
 def test_an_enrolled_person_joins_with_the_code_of_the_sign_in(
     owner: Browser, chloe: User, clock: Clock
 ) -> None:
@@ -192,6 +196,7 @@ def test_an_enrolled_person_joins_with_the_code_of_the_sign_in(
     assert role_of(chloe.email) == "member"
 
 
+@pytest.mark.proves("B95")
 def test_an_enrolled_person_who_is_signed_in_joins_at_once(
     owner: Browser, chloe: User, clock: Clock
 ) -> None:
@@ -205,6 +210,7 @@ def test_an_enrolled_person_who_is_signed_in_joins_at_once(
     assert role_of(chloe.email) == "member"
 
 
+@pytest.mark.proves("B95")
 def test_who_is_signed_in_as_somebody_else_joins_nothing_and_is_shown_the_way(
     owner: Browser, northwind: Northwind, chloe: User
 ) -> None:
@@ -262,6 +268,7 @@ def test_an_invitation_that_expires_during_set_up_makes_no_member(
     assert nora.page.status == 200
 
 
+@pytest.mark.proves("S45")
 def test_a_used_invitation_opens_nothing_a_second_time(owner: Browser) -> None:
     link = invite(owner, NEW)
     nora = Browser(NEW)
@@ -286,6 +293,7 @@ def test_a_used_invitation_brings_nobody_back_who_was_removed(owner: Browser) ->
     assert role_of(NEW) is None
 
 
+@pytest.mark.proves("S45")
 def test_a_revoked_invitation_opens_nothing(owner: Browser) -> None:
     link = invite(owner, NEW)
     invitation = Invitation.objects.get(email=NEW)
@@ -343,6 +351,7 @@ def test_an_unknown_link_is_not_found(owner: Browser) -> None:
     assert "This invitation can't be found" in page.text
 
 
+@pytest.mark.proves("S45")
 def test_an_invitation_is_worth_what_its_inviter_still_is(
     owner: Browser, northwind: Northwind, clock: Clock
 ) -> None:
@@ -369,6 +378,7 @@ def test_an_admin_can_not_invite_an_owner(
     assert not Invitation.objects.filter(email=NEW).exists()
 
 
+@pytest.mark.proves("S45")
 def test_a_link_made_anew_replaces_the_old(owner: Browser) -> None:
     old = invite(owner, NEW)
     owner.open(ACCOUNT)
@@ -377,6 +387,7 @@ def test_a_link_made_anew_replaces_the_old(owner: Browser) -> None:
     assert Browser(NEW).open(old).status == 410
 
 
+@pytest.mark.proves("S46")
 def test_a_member_added_by_hand_is_due_at_once_and_mailed_so(
     northwind: Northwind, policy: Policy, clock: Clock, chloe: User
 ) -> None:

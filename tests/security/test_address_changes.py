@@ -38,8 +38,9 @@ def address_of(user: User) -> str:
     return User.objects.get(pk=user.pk).email
 
 
+@pytest.mark.proves("S44")
 def test_a_newer_change_never_speaks_for_the_old_mailbox(victim: User) -> None:
-    """S44: the mail to the old mailbox that a newer change voids is no confirmation by it.
+    """The mail to the old mailbox that a newer change voids is no confirmation by it.
 
     The thief's confirming request had read the first change when the second one voided it.
     """
@@ -52,8 +53,9 @@ def test_a_newer_change_never_speaks_for_the_old_mailbox(victim: User) -> None:
     assert address_of(victim) == VICTIM
 
 
+@pytest.mark.proves("S44")
 def test_a_mailbox_that_confirmed_already_cannot_confirm_for_the_other(victim: User) -> None:
-    """S44: the same, where the new mailbox had confirmed before the newer change came."""
+    """The same, where the new mailbox had confirmed before the newer change came."""
     read_before = addresses.find(token_of(ask(victim, THIEF, needs_both=True)), now=START)
     assert read_before is not None
     assert not addresses.confirm(change=read_before, now=START)
@@ -64,11 +66,12 @@ def test_a_mailbox_that_confirmed_already_cannot_confirm_for_the_other(victim: U
     assert address_of(victim) == VICTIM
 
 
+@pytest.mark.proves("S15", "S44")
 @pytest.mark.parametrize("way_out", ["not_me", "password_reset", "signed_out_everywhere"])
 def test_whoever_throws_a_thief_out_takes_the_change_of_address_along(
     victim: User, way_out: str
 ) -> None:
-    """S15, S44: a change that a thief began does not outlive the thief's last session."""
+    """A change that a thief began does not outlive the thief's last session."""
     token = token_of(ask(victim, THIEF))
     victim.refresh_from_db()
     if way_out == "not_me":
@@ -95,10 +98,11 @@ def test_a_change_is_confirmed_under_keys_that_were_rotated(victim: User, settin
     assert addresses.confirm(change=found, now=START)
 
 
+@pytest.mark.proves("S58")
 def test_a_new_address_that_is_taken_is_awaited_like_any_other(
     victim: User, clock: Clock, mailoutbox: list[Any]
 ) -> None:
-    """S58: who changes the own address learns of no other sign-in, and nobody else is mailed."""
+    """Who changes the own address learns of no other sign-in, and nobody else is mailed."""
     client = sign_in(make_user("bob@here.example"))
     seen = []
     for email in (VICTIM, ELSEWHERE):

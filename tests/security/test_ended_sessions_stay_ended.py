@@ -55,11 +55,12 @@ def pass_deadline(policy: Policy, ada: User, clock: Clock, *, password: str) -> 
     assert ada.ended_reason == "deadline"
 
 
+@pytest.mark.proves("S33", "B18")
 @pytest.mark.parametrize("way", ["password_reset", "signed_out_everywhere"])
 def test_a_deadline_brings_no_session_back_that_was_ended_before(
     policy: Policy, ada: User, clock: Clock, way: str
 ) -> None:
-    """S33, B18: a thief in the middle of set-up is thrown out, and the deadline lets nobody in.
+    """A thief in the middle of set-up is thrown out, and the deadline lets nobody in.
 
     The session of whoever stands in set-up at the deadline goes on as a pending sign-in. One that
     a new password has ended is no such session, though the deadline was the last thing that ended
@@ -82,10 +83,11 @@ def test_a_deadline_brings_no_session_back_that_was_ended_before(
     assert not is_in(thief)
 
 
+@pytest.mark.proves("S41", "B99")
 def test_a_mailbox_that_was_proved_is_not_the_one_of_a_new_address(
     policy: Policy, ada: User, clock: Clock
 ) -> None:
-    """S41, B99: set-up that goes on at the deadline proves the new mailbox again."""
+    """Set-up that goes on at the deadline proves the new mailbox again."""
     open_set_up = in_set_up(ada, clock)
     addresses.ask(user=ada, email="ada@new.example", needs_both=False, now=clock.now)
     link = addresses.link_of(Notice.objects.get(kind="address_confirm"))
@@ -97,10 +99,11 @@ def test_a_mailbox_that_was_proved_is_not_the_one_of_a_new_address(
     assert "totp-secret" not in answer.content.decode()
 
 
+@pytest.mark.proves("B18")
 def test_set_up_under_way_at_the_deadline_still_goes_on(
     policy: Policy, ada: User, clock: Clock
 ) -> None:
-    """B18: whoever did nothing wrong keeps the secret that was scanned."""
+    """Whoever did nothing wrong keeps the secret that was scanned."""
     client = in_set_up(ada, clock)
     before = client.get(APP).context["secret"]
     clock.set(policy.deadline)
@@ -108,10 +111,11 @@ def test_set_up_under_way_at_the_deadline_still_goes_on(
     assert client.get(APP).context["secret"] == before
 
 
+@pytest.mark.proves("S33")
 def test_a_deadline_brings_no_session_back_that_a_reset_by_support_ended(
     policy: Policy, ada: User, clock: Clock
 ) -> None:
-    """S33: a reset leaves password and salt alone, so the session's hash goes on fitting."""
+    """A reset leaves password and salt alone, so the session's hash goes on fitting."""
     thief = in_set_up(ada, clock)
     enrolment.reset(ada, actor=None, reason="Lost phone.", now=clock.now)
     pass_deadline(policy, ada, clock, password=PASSWORD)

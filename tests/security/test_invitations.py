@@ -27,10 +27,11 @@ def path_of(invitation: Invitation) -> str:
     return invitations.link_of(invitation.pk).removeprefix("http://testserver")
 
 
+@pytest.mark.proves("S46")
 def test_a_page_that_was_only_looked_at_joins_nobody_days_later(
     account: Account, clock: Clock
 ) -> None:
-    """S46: joining an account binds to what it requires, so nobody joins without meaning to."""
+    """Joining an account binds to what it requires, so nobody joins without meaning to."""
     ada = make_user("ada@elsewhere.example")
     client = browser()
     assert client.get(path_of(invite(account, ada.email, clock))).status_code == 200
@@ -41,8 +42,9 @@ def test_a_page_that_was_only_looked_at_joins_nobody_days_later(
     assert "Northwind" in client.get("/").content.decode()
 
 
+@pytest.mark.proves("B95")
 def test_whoever_goes_on_from_the_page_joins_by_signing_in(account: Account, clock: Clock) -> None:
-    """B95: no further click for who came to join."""
+    """No further click for who came to join."""
     ada = make_user("ada@elsewhere.example")
     client = browser()
     client.get(path_of(invite(account, ada.email, clock)))
@@ -51,10 +53,11 @@ def test_whoever_goes_on_from_the_page_joins_by_signing_in(account: Account, clo
     assert Membership.objects.filter(user=ada, account=account).exists()
 
 
+@pytest.mark.proves("S46")
 def test_a_link_opened_in_somebody_elses_browser_joins_nobody(
     account: Account, clock: Clock
 ) -> None:
-    """S46: a stranger's invitation, forced on a browser, does nothing to who signs in there."""
+    """A stranger's invitation, forced on a browser, does nothing to who signs in there."""
     ada = make_user("ada@elsewhere.example")
     make_user("thief@bad.example")
     client = browser()

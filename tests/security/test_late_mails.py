@@ -29,10 +29,11 @@ def move_away(ada: User) -> None:
     User.objects.filter(pk=ada.pk).update(email=NEW, mailbox_nonce=random_value())
 
 
+@pytest.mark.proves("S43")
 def test_an_old_mailbox_is_sent_no_link_to_reset_the_password(
     ada: User, clock: Clock, mailoutbox: list[Any]
 ) -> None:
-    """S43: a reset that was asked for dies with the address, its mail unsent or not."""
+    """A reset that was asked for dies with the address, its mail unsent or not."""
     passwords.ask_for_reset(email=OLD, now=clock.now)
     move_away(ada)
     delivery.send_due(now=clock.now)
@@ -40,10 +41,11 @@ def test_an_old_mailbox_is_sent_no_link_to_reset_the_password(
     assert Notice.objects.get().state == Notice.State.DROPPED
 
 
+@pytest.mark.proves("S41", "B99")
 def test_an_old_mailbox_is_sent_no_link_that_proves_the_new_one(
     ada: User, clock: Clock, mailoutbox: list[Any]
 ) -> None:
-    """S41, B99: whoever reads the old mailbox can bind no device."""
+    """Whoever reads the old mailbox can bind no device."""
     account = make_account(members=(ada,))
     clock.forward(hours=1)
     policies.switch_on(account=account, actor=None, now=clock.now)
@@ -55,8 +57,9 @@ def test_an_old_mailbox_is_sent_no_link_that_proves_the_new_one(
     assert "/two-factor/setup/link/" not in told.body
 
 
+@pytest.mark.proves("S43")
 def test_the_own_mailbox_is_sent_both(ada: User, clock: Clock, mailoutbox: list[Any]) -> None:
-    """S43: who stayed gets a link that works."""
+    """Who stayed gets a link that works."""
     passwords.ask_for_reset(email=OLD, now=clock.now)
     delivery.send_due(now=clock.now)
     assert "/password/reset/" in mailoutbox[0].body

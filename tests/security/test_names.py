@@ -22,16 +22,18 @@ def eve(clock: Clock) -> User:
     return make_user("eve@northwind.example")
 
 
+@pytest.mark.proves("S59")
 def test_a_persons_name_is_one_line_that_can_be_seen(eve: User) -> None:
-    """S59: no line break, no control character, no mark that turns the writing round."""
+    """No line break, no control character, no mark that turns the writing round."""
     fields = {"name": POSING, "language": "en", "time_zone": "UTC"}
     assert sign_in(eve).post("/settings/", fields).status_code == 302
     eve.refresh_from_db()
     assert eve.name == SHOWN
 
 
+@pytest.mark.proves("S59")
 def test_an_accounts_name_is_one_line_that_can_be_seen(eve: User) -> None:
-    """S59: the same by an owner, in the admin."""
+    """The same by an owner, in the admin."""
     account = make_account("northwind", owner=eve)
     client = sign_in(eve)
     client.post(account_page(account), {"name": POSING})
@@ -39,8 +41,9 @@ def test_an_accounts_name_is_one_line_that_can_be_seen(eve: User) -> None:
     assert account.name == SHOWN
 
 
+@pytest.mark.proves("S59")
 def test_a_name_of_nothing_but_marks_is_none(eve: User) -> None:
-    """S59: what can't be seen is no name of an account."""
+    """What can't be seen is no name of an account."""
     account = make_account("northwind", owner=eve)
     client = sign_in(eve)
     answer = client.post(account_page(account), {"name": "\u202e\x07 \n"})
@@ -48,10 +51,11 @@ def test_a_name_of_nothing_but_marks_is_none(eve: User) -> None:
     assert Account.objects.get().name == "Northwind"
 
 
+@pytest.mark.proves("S59")
 def test_a_name_adds_no_line_to_an_invitation(
     eve: User, clock: Clock, mailoutbox: list[Any]
 ) -> None:
-    """S59: nor a header to its mail."""
+    """Nor a header to its mail."""
     sign_in(eve).post("/settings/", {"name": POSING, "language": "en", "time_zone": "UTC"})
     account = make_account("northwind")
     Membership.objects.create(account=account, user=eve, role=Role.ADMIN)
@@ -68,8 +72,9 @@ def test_a_name_adds_no_line_to_an_invitation(
     }  # fmt: skip
 
 
+@pytest.mark.proves("S59")
 def test_a_name_keeps_what_its_writing_needs(eve: User) -> None:
-    """S59: letters of any alphabet, and the joiners of some."""
+    """Letters of any alphabet, and the joiners of some."""
     name = "\u0645\u0647\u200c\u0646\u0627\u0632 O'Brien-\u0141uk\u00e1\u0161"
     sign_in(eve).post("/settings/", {"name": name, "language": "en", "time_zone": "UTC"})
     eve.refresh_from_db()

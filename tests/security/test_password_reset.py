@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.proves("S43")
 def test_of_two_requests_with_one_link_the_second_changes_nothing(clock: Clock) -> None:
-    """S43: both had read the link as good; the lock lets one of them use it."""
+    """Both had read the link as good; the lock lets one of them use it."""
     ada = make_user("ada@northwind.example")
     first, second = User.objects.get(pk=ada.pk), User.objects.get(pk=ada.pk)
     passwords.reset_password(user=first, password="words of the first", now=clock.now)
@@ -23,10 +23,11 @@ def test_of_two_requests_with_one_link_the_second_changes_nothing(clock: Clock) 
     assert ada.check_password("words of the first")
 
 
+@pytest.mark.proves("S43")
 def test_the_slower_request_is_told_that_the_link_no_longer_works(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S43: a plain page, no error."""
+    """A plain page, no error."""
     ada = make_user("ada@northwind.example")
     client = Client()
     link = passwords.reset_link(ada).removeprefix("http://testserver")

@@ -28,8 +28,9 @@ def owed_not_me(clock: Clock) -> str:
     return f"/not-me/{not_me_token(Notice.objects.get())}/"
 
 
+@pytest.mark.proves("S15")
 def test_it_was_not_me_can_be_said_after_a_rotation(clock: Clock, settings: Any) -> None:
-    """S15, S19: for 72 hours, whatever is done to the keys meanwhile."""
+    """S19: for 72 hours, whatever is done to the keys meanwhile."""
     link = owed_not_me(clock)
     rotate(settings)
     assert Client().get(link).status_code == 200
@@ -43,8 +44,9 @@ def test_a_key_that_is_gone_opens_nothing(clock: Clock, settings: Any) -> None:
     assert Client().get(link).status_code == 410
 
 
+@pytest.mark.proves("S44")
 def test_a_new_address_can_be_confirmed_after_a_rotation(clock: Clock, settings: Any) -> None:
-    """S19, S44: by the link that was mailed before."""
+    """S19: by the link that was mailed before."""
     ada = make_user("ada@northwind.example")
     addresses.ask(user=ada, email="ada@new.example", needs_both=False, now=clock.now)
     link = addresses.link_of(Notice.objects.get()).removeprefix(HOST)
@@ -54,10 +56,11 @@ def test_a_new_address_can_be_confirmed_after_a_rotation(clock: Clock, settings:
     assert ada.email == "ada@new.example"
 
 
+@pytest.mark.proves("S45")
 def test_an_invitation_mailed_after_a_rotation_carries_its_own_link(
     clock: Clock, settings: Any
 ) -> None:
-    """S19, S45: the mail may leave later than the invitation was made."""
+    """S19: the mail may leave later than the invitation was made."""
     owner = make_user("owner@northwind.example")
     invitation = invitations.invite(
         account=make_account(owner=owner),

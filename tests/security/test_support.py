@@ -18,10 +18,11 @@ def owner(clock: Clock) -> User:
     return make_user("owner@northwind.example")
 
 
+@pytest.mark.proves("S54")
 def test_staff_who_are_admins_of_an_account_neither_make_nor_unmake_owners(
     owner: User, clock: Clock
 ) -> None:
-    """S54: support gives itself no role that an owner did not give."""
+    """Support gives itself no role that an owner did not give."""
     account = make_account("northwind", owner=owner)
     support = make_user("support@gatehouse.example", is_staff=True)
     own = Membership.objects.create(account=account, user=support, role=Role.ADMIN)
@@ -36,8 +37,9 @@ def test_staff_who_are_admins_of_an_account_neither_make_nor_unmake_owners(
     assert own.role == Role.ADMIN
 
 
+@pytest.mark.proves("S54")
 def test_the_page_answers_such_a_try_plainly(owner: User, clock: Clock) -> None:
-    """S54: by the form of the account's page."""
+    """By the form of the account's page."""
     account = make_account("northwind", owner=owner)
     staff = make_user("support@gatehouse.example", is_staff=True)
     own = Membership.objects.create(account=account, user=staff, role=Role.ADMIN)
@@ -47,8 +49,9 @@ def test_the_page_answers_such_a_try_plainly(owner: User, clock: Clock) -> None:
     assert own.role == Role.ADMIN
 
 
+@pytest.mark.proves("S60", "S61")
 def test_the_audit_shows_changes_of_every_kind(owner: User, clock: Clock) -> None:
-    """S60, S61: one change of an account's domains made the list of the audit answer 500."""
+    """One change of an account's domains made the list of the audit answer 500."""
     account = make_account("northwind", owner=owner)
     account.email_domains = ["northwind.example", "films.example"]
     account_changes.change(account=account, actor=owner, now=clock.now)

@@ -36,8 +36,9 @@ def changed(user: User, email: str, *, now: datetime) -> None:
     assert addresses.confirm(change=found, now=now)
 
 
+@pytest.mark.proves("S44")
 def test_only_the_first_of_two_mailboxes_takes_an_address_back_for_good(victim: User) -> None:
-    """S44: after the victim undid a thief's two changes, the thief's own undo does nothing.
+    """After the victim undid a thief's two changes, the thief's own undo does nothing.
 
     The thief moved the address twice; each left mailbox was mailed a link that brings it back.
     """
@@ -55,8 +56,9 @@ def test_only_the_first_of_two_mailboxes_takes_an_address_back_for_good(victim: 
     assert address_of(victim) == VICTIM
 
 
+@pytest.mark.proves("S11", "S15")
 def test_the_mailbox_that_lost_an_address_again_cannot_sign_its_person_out(victim: User) -> None:
-    """S11, S15: mails that reached the thief's mailbox meanwhile are no weapon afterwards."""
+    """Mails that reached the thief's mailbox meanwhile are no weapon afterwards."""
     changed(victim, THIEF, now=START)
     victim.refresh_from_db()
     passwords.change_password(user=victim, password="words of the thief", now=START + LATER)

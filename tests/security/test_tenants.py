@@ -35,10 +35,11 @@ def ours(dan: User, clock: Clock) -> Account:
     return ours
 
 
+@pytest.mark.proves("S53")
 def test_an_admin_who_vouched_stays_unknown_to_another_accounts_owner(
     ours: Account, dan: User
 ) -> None:
-    """S53: neither the name nor the words of a stranger, on the desk, person and pass pages."""
+    """Neither the name nor the words of a stranger, on the desk, person and pass pages."""
     owner = User.objects.get(email="owner@ours.example")
     client = sign_in(owner, client=browser())
     membership = Membership.objects.get(account=ours, user=dan)
@@ -53,8 +54,9 @@ def test_an_admin_who_vouched_stays_unknown_to_another_accounts_owner(
         assert "merger" not in text, path
 
 
+@pytest.mark.proves("S53")
 def test_the_own_accounts_admin_who_vouched_is_named(ours: Account, dan: User) -> None:
-    """S53: what is the own account's is shown."""
+    """What is the own account's is shown."""
     theirs = Membership.objects.get(account__slug="theirs", role=Role.OWNER)
     client = sign_in(theirs.user, client=browser())
     text = client.get(person_page(dan)).content.decode()

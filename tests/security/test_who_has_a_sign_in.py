@@ -35,8 +35,9 @@ def work_of(client: Client, email: str) -> list[str]:
     return [values.sub("", each["sql"]) for each in captured]
 
 
+@pytest.mark.proves("S58")
 def test_a_reset_takes_the_same_work_for_every_address(clock: Clock) -> None:
-    """S58: known, unknown and deactivated; measured before: three times as long for a known one."""
+    """Known, unknown and deactivated; measured before: three times as long for a known one."""
     client = Client()
     client.post("/password/reset/", {"email": "first@here.example"})  # makes the audit's head
     known = work_of(client, KNOWN)
@@ -45,8 +46,9 @@ def test_a_reset_takes_the_same_work_for_every_address(clock: Clock) -> None:
     assert work_of(client, CLOSED) == known
 
 
+@pytest.mark.proves("S58")
 def test_only_who_has_a_sign_in_is_mailed(clock: Clock, mailoutbox: list[Any]) -> None:
-    """S58: what was written for the others is dropped, and forgotten after a day."""
+    """What was written for the others is dropped, and forgotten after a day."""
     for email in (KNOWN, UNKNOWN, CLOSED):
         passwords.ask_for_reset(email=email, now=clock.now)
     delivery.send_due(now=clock.now)
@@ -56,8 +58,9 @@ def test_only_who_has_a_sign_in_is_mailed(clock: Clock, mailoutbox: list[Any]) -
     assert [each.recipient for each in Notice.objects.all()] == [KNOWN]
 
 
+@pytest.mark.proves("S60")
 def test_pressing_the_button_often_writes_little(clock: Clock) -> None:
-    """S60: a stranger can't fill the audit of somebody's address."""
+    """A stranger can't fill the audit of somebody's address."""
     for _ in range(20):
         Client().post("/password/reset/", {"email": KNOWN})
     assert AuditEvent.objects.filter(event="password_reset_asked").count() == 1
