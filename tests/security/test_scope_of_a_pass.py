@@ -12,10 +12,11 @@ from enforcement import passes, policies, tasks
 from enforcement.models import Pass
 from tests.enforcement.desk import person_page
 from tests.enforcement.kit import enrolled_person, is_in, sign_in
-from tests.factories import PASSWORD, make_account, make_user
+from tests.factories import PASSWORD, make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import DAY, Clock, stopped_clock
 from tests.odd.world import undone
 from tests.routes import routes
+from tests.throttles.kit import at, give, guess_passwords
 from tests.twofactor.people import NUMBER, enrol_phone, make_enrolled
 from twofactor import mailbox
 from twofactor.models import BackupCode, SMSDevice, TOTPDevice
@@ -89,6 +90,33 @@ def test_enrolling_under_a_pass_needs_the_password_and_the_mailbox(ada: User, cl
     assert not TOTPDevice.objects.pending().filter(user=ada).exists()
     client.get(mailbox.make_link(ada, now=clock.now).removeprefix("http://testserver"))
     assert client.get("/two-factor/setup/app/").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.proves("S41")
+def test_the_password_and_its_limit_stay_under_a_pass(ada: User, clock: Clock) -> None:
+    stranger = at("198.51.100.7")
+    assert guess_passwords(stranger, ada, 11) == [200] * 10 + [429]
+    assert give(stranger, ada).status_code == 429
+    client = sign_in(ada)
+    assert client.post("/reauthenticate/", {"password": "wrong"}).status_code == 200
+    assert client.get("/settings/").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.proves("S41")
+def test_accounts_and_their_providers_stay_as_they_are_under_a_pass(
+    ada: User, clock: Clock
+) -> None:
+    """A pass opens no account of others, nor the door that an account's provider keeps."""
+    make_account("elsewhere")
+    southwind = make_account("southwind", members=(ada,))
+    provider = make_provider(southwind, now=clock.now, is_required=True)
+    make_identity(provider, ada, now=clock.now)
+    client = sign_in(ada)
+    found = [client.get(f"/accounts/{each}/").status_code for each in ("elsewhere", "southwind")]
+    assert found == [404, 403]
+    assert client.get("/accounts/northwind/").status_code == 200
 
 
 def skewed(client: Client, hours: int, clock: Clock) -> None:

@@ -200,6 +200,7 @@ def test_three_failures_are_mailed_once_per_run_of_them(ada: Enrolled, now: date
     assert warned.count() == 2
 
 
+@pytest.mark.proves("S41", "B101")
 def test_on_a_pass_the_old_devices_verify_nothing(ada: Enrolled, now: datetime) -> None:
     User.objects.filter(pk=ada.user.pk).update(pass_until=now + MINUTE)
     assert refused(attempt_of(ada.user, ada.code_at(now)), now=now) is Reason.SET_ASIDE
