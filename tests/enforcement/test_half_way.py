@@ -307,6 +307,7 @@ def test_signing_in_as_another_forgets_the_first(
 # A pass that ran out is settled by the sign-in itself.
 
 
+@pytest.mark.proves("B100", "B101")
 @pytest.mark.parametrize("is_required", [True, False])
 def test_a_pass_that_ran_out_is_settled_before_anything_else(
     is_required: bool, enrolled: Enrolled, northwind: Account, clock: Clock

@@ -22,9 +22,9 @@ from tests.enforcement.kit import (
 )
 from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
-from tests.twofactor.people import Enrolled, enrol_app
+from tests.twofactor.people import Enrolled, enrol_app, enrol_phone
 from twofactor import devices
-from twofactor.models import BackupCode, TOTPDevice
+from twofactor.models import BackupCode, SMSDevice, TOTPDevice
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -257,6 +257,7 @@ def test_settling_before_the_end_does_nothing(lost: Enrolled, now: datetime) -> 
     assert TOTPDevice.objects.filter(user=lost.user).exists()
 
 
+@pytest.mark.proves("B101")
 def test_settling_voids_what_was_set_aside_and_ends_sessions(lost: Enrolled, now: datetime) -> None:
     grant(lost.user, now=now)
     stamp = User.objects.get(pk=lost.user.pk).stamp
@@ -344,12 +345,14 @@ def test_who_may_revoke(who: str, lost: Enrolled, northwind: Account, now: datet
 
 @pytest.mark.proves("B101")
 def test_set_up_during_a_pass_ends_it_and_replaces_all(lost: Enrolled, now: datetime) -> None:
+    enrol_phone(lost.user, now=now)
     grant(lost.user, now=now)
     anew = enrol_app(User.objects.get(pk=lost.user.pk), now=now + HOUR)
     closed = Pass.objects.get()
     assert (closed.closed_as, closed.closed_by) == (Closing.SET_UP, lost.user)
     assert anew.app
     assert TOTPDevice.objects.filter(user=lost.user).get() == anew.app
+    assert not SMSDevice.objects.filter(user=lost.user).exists()
     person = User.objects.get(pk=lost.user.pk)
     assert person.pass_until is None
     assert devices.can_verify(person)
