@@ -187,6 +187,7 @@ def test_every_session_of_a_pass_ends_with_it(northwind: Account, ada: User, clo
     assert [code_of(fetch(client)) for client in clients] == ["signed_out_pass_ended"] * 5
 
 
+@pytest.mark.proves("B101", "S41")
 def test_a_verified_session_lives_on_when_a_pass_is_granted_and_ends_with_it(
     northwind: Account, clock: Clock
 ) -> None:

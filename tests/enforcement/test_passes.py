@@ -88,6 +88,7 @@ def test_granting_ends_no_session_and_sets_the_devices_aside(lost: Enrolled, clo
     assert not devices.can_verify(person)
 
 
+@pytest.mark.proves("B103")
 def test_granting_is_audited_and_told(
     lost: Enrolled, owner: User, support: User, now: datetime
 ) -> None:
@@ -99,6 +100,7 @@ def test_granting_is_audited_and_told(
     assert kinds(owner) == ["pass_granted_owners"]
 
 
+@pytest.mark.proves("B103")
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 301])
 def test_a_reason_of_sensible_length_is_needed(reason: str, lost: Enrolled, now: datetime) -> None:
     with pytest.raises(NotGrantable, match="reason"):
@@ -214,6 +216,7 @@ def may_grant(user: User, actor: User | None, now: datetime) -> bool:
     return True
 
 
+@pytest.mark.proves("B103")
 @pytest.mark.parametrize("who", ACTORS)
 def test_who_may_grant_a_pass_to_a_member(
     who: str, lost: Enrolled, northwind: Account, now: datetime, settings: Settings
