@@ -118,6 +118,7 @@ def test_a_sign_in_is_no_proof_by_another_purpose(northwind: House) -> None:
     assert not opens(northwind.client)
 
 
+@pytest.mark.proves("B65")
 def test_the_factor_is_asked_beside_it(northwind: House) -> None:
     ada = stale_session(northwind)
     enrolled = enrol_app(ada, now=timezone.now())
