@@ -90,6 +90,7 @@ def test_who_signed_out_or_was_idle_is_not_told(
     assert told() == []
 
 
+@pytest.mark.proves("S62")
 def test_sweeping_twice_is_sweeping_once(policy: Policy, ada: User, clock: Clock) -> None:
     sign_in(ada)
     sweep(policy.deadline)
@@ -167,6 +168,7 @@ def test_a_member_of_two_accounts_is_told_once_and_by_the_first(
     assert Notice.objects.get(kind="signed_out").context["policy"] == policy.pk
 
 
+@pytest.mark.proves("B36")
 def test_a_sweep_three_hours_late_meets_all_who_became_due(
     policy: Policy, northwind: Account, clock: Clock
 ) -> None:
@@ -245,6 +247,7 @@ def test_the_sweep_settles_passes_that_ran_out(ada: User, policy: Policy, clock:
     assert told("pass_ended") == [ada.email]
 
 
+@pytest.mark.proves("S63")
 def test_one_pass_that_fails_stops_no_other(
     policy: Policy, northwind: Account, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +266,7 @@ def test_one_pass_that_fails_stops_no_other(
     assert Pass.objects.filter(closed_at=None).get().user == people[1]
 
 
+@pytest.mark.proves("S63")
 def test_a_job_that_fails_stops_no_other(
     policy: Policy, ada: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

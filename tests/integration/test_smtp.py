@@ -141,6 +141,20 @@ def test_an_odd_address_is_mailed_or_marked_alone(
 
 
 @pytest.mark.django_db
+@pytest.mark.proves("S63")
+def test_a_row_that_no_mail_can_be_made_of_stops_nobody_elses(
+    smtp_server: SMTPServer, now: datetime
+) -> None:
+    require(*MEMBERS, now=now)
+    Notice.objects.filter(recipient=THIRD).update(context={})
+    for later in range(2):
+        delivery.send_due(now=now + later * MINUTE)
+    assert times_mailed(smtp_server) == dict.fromkeys([*MEMBERS[:2], *MEMBERS[3:]], 1)
+    found = Notice.objects.get(recipient=THIRD)
+    assert (found.state, found.tries, found.error) == ("owed", 2, "KeyError")
+
+
+@pytest.mark.django_db
 def test_a_server_that_dawdles_does_not_outlast_the_lease(
     smtp_server: SMTPServer, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,10 +133,21 @@ def test_the_deployment_check_is_clean() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.proves("S63", "B32")
 def test_slow_tasks_end_before_redis_hands_them_out_again() -> None:
     found = read("CELERY_TASK_TIME_LIMIT", "CELERY_BROKER_TRANSPORT_OPTIONS")
     visible = found["CELERY_BROKER_TRANSPORT_OPTIONS"]["visibility_timeout"]
-    assert found["CELERY_TASK_TIME_LIMIT"] < visible
+    assert found["CELERY_TASK_TIME_LIMIT"] < visible <= 300
+
+
+@pytest.mark.proves("S63")
+def test_what_a_lost_worker_had_in_hand_comes_back_and_the_sweep_within_a_minute() -> None:
+    found = read("CELERY_TASK_ACKS_LATE", "CELERY_TASK_REJECT_ON_WORKER_LOST", "SWEEP_SECONDS")
+    assert found == {
+        "CELERY_TASK_ACKS_LATE": True,
+        "CELERY_TASK_REJECT_ON_WORKER_LOST": True,
+        "SWEEP_SECONDS": 60,
+    }
 
 
 def test_beat_asks_for_no_setting_that_is_there() -> None:
