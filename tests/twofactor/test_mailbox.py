@@ -25,6 +25,7 @@ def ada() -> User:
     return make_user("ada@northwind.example")
 
 
+@pytest.mark.proves("B99")
 def test_a_link_is_good_for_a_week(ada: User, now: datetime) -> None:
     made = now.replace(microsecond=0)
     token = mailbox.make_token(ada, now=made)
@@ -33,6 +34,7 @@ def test_a_link_is_good_for_a_week(ada: User, now: datetime) -> None:
         mailbox.read_link(token, now=made + WEEK)
 
 
+@pytest.mark.proves("B99")
 @pytest.mark.parametrize("change", ["email", "mailbox_nonce", "is_active"])
 def test_a_link_dies_with_what_it_vouches_for(change: str, ada: User, now: datetime) -> None:
     token = mailbox.make_token(ada, now=now)
@@ -42,6 +44,7 @@ def test_a_link_dies_with_what_it_vouches_for(change: str, ada: User, now: datet
         mailbox.read_link(token, now=now)
 
 
+@pytest.mark.proves("B99")
 def test_enrolment_voids_the_link(ada: User, now: datetime) -> None:
     token = mailbox.make_token(ada, now=now)
     enrol_app(ada, now=now)
@@ -49,6 +52,7 @@ def test_enrolment_voids_the_link(ada: User, now: datetime) -> None:
         mailbox.read_link(token, now=now)
 
 
+@pytest.mark.proves("B99")
 def test_an_altered_link_is_refused(ada: User, now: datetime) -> None:
     other = make_user()
     person, made_at, signature = mailbox.make_token(ada, now=now).split("-")
@@ -99,6 +103,7 @@ def test_it_is_too_late_after_ten_minutes(ada: User, now: datetime) -> None:
     assert error.value.reason is Reason.EXPIRED
 
 
+@pytest.mark.proves("B99")
 def test_it_takes_five_checks_over_the_common_budget(ada: User, now: datetime) -> None:
     code = send(ada, now=now)
     for _ in range(5):

@@ -223,6 +223,7 @@ def test_a_link_followed_half_way_counts_too(overdue: User, tab: Browser) -> Non
     assert tab.get(APP).status_code == 200
 
 
+@pytest.mark.proves("B99")
 def test_a_link_of_somebody_else_proves_nothing(overdue: User, tab: Browser) -> None:
     token = mailbox.make_token(make_user(), now=tab.now)
     tab.get(f"/two-factor/setup/link/{token}/")
