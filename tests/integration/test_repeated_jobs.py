@@ -35,6 +35,8 @@ from tests.integration.workers import (
 from tests.services.product import running_beat, running_worker
 from tests.services.redis import RedisServer
 from tests.services.smtp import SMTPServer
+from tests.twofactor.people import enrol_app
+from twofactor.models import TOTPDevice
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -214,10 +216,14 @@ def delete_account(account: Account, owner: User, member: User) -> None:
     account.delete()
 
 
+def delete_device(account: Account, owner: User, member: User) -> None:
+    TOTPDevice.objects.all().delete()
+
+
 @pytest.mark.both_databases
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_owed", [False, True], ids=["before owing", "before sending"])
-@pytest.mark.parametrize("delete", [delete_member, delete_owner, delete_account])
+@pytest.mark.parametrize("delete", [delete_member, delete_owner, delete_account, delete_device])
 @pytest.mark.proves("B39")
 def test_whoever_is_deleted_before_a_job_runs_stops_nobody_else(
     delete: Callable[[Account, User, User], None],
@@ -225,7 +231,7 @@ def test_whoever_is_deleted_before_a_job_runs_stops_nobody_else(
     now: datetime,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    member, other = make_user(), make_user()
+    member, other = make_user(), enrol_app(make_user(), now=now).user
     account, owner = long_standing_account(member, other)
     neighbour = make_user()
     required_since(*long_standing_account(neighbour), at=now)
@@ -242,5 +248,8 @@ def test_whoever_is_deleted_before_a_job_runs_stops_nobody_else(
     assert states["requirement_must_act"] == states["reminder_12h"] == Notice.State.SENT
     mailed = {sent.to[0] for sent in outbox.outbox}
     assert neighbour.email in mailed
-    assert (other.email in mailed) is (delete is not delete_account)
+    told = Notice.objects.filter(user=other, state=Notice.State.SENT).exclude(account_id=None)
+    assert told.exists() is (delete is not delete_account)
+    # Who is ready is reminded of nothing.
+    assert told.filter(kind__startswith="reminder").exists() is (delete is delete_device)
     assert not Notice.objects.filter(state=Notice.State.OWED).exists()
