@@ -132,6 +132,7 @@ def test_who_is_no_longer_owner_is_out_with_the_next_request(
     assert client.get(INDEX).status_code == 403
 
 
+@pytest.mark.proves("S33")
 def test_an_inactive_owner_is_out(owner: User, northwind: Account) -> None:
     client = owner_browser(owner)
     User.objects.filter(pk=owner.pk).update(is_active=False)

@@ -186,6 +186,7 @@ def test_a_new_requirement_meets_who_is_in_set_up_of_another(
     assert is_in(client)
 
 
+@pytest.mark.proves("S32", "S33")
 @pytest.mark.parametrize("reason", [EndReason.PASSWORD, EndReason.RESET, EndReason.FACTOR_CHANGED])
 def test_what_ends_sessions_ends_a_half_finished_sign_in(
     reason: EndReason, enrolled: Enrolled, clock: Clock
@@ -204,6 +205,7 @@ def test_the_background_is_told_so_in_json(enrolled: Enrolled, clock: Clock) -> 
     assert code_of(fetch(client)) == "sign_in_required"
 
 
+@pytest.mark.proves("S33")
 def test_a_deactivated_person_does_not_get_further(enrolled: Enrolled, clock: Clock) -> None:
     client = sign_in(enrolled.user)
     User.objects.filter(pk=enrolled.user.pk).update(is_active=False)
@@ -222,6 +224,7 @@ def test_who_was_deleted_meanwhile_does_not_get_further(enrolled: Enrolled, cloc
     assert "This sign-in is no longer good" in told
 
 
+@pytest.mark.proves("S33")
 def test_a_stamp_renewed_while_it_signs_in_means_starting_over(
     ada: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,11 +266,16 @@ def test_a_stamp_renewed_while_it_signs_in_means_starting_over(
 def test_no_detour_leads_in(
     detour: Any, who: str, enrolled: Enrolled, overdue: User, clock: Clock
 ) -> None:
-    client = sign_in(enrolled.user if who == "enrolled" else overdue)
+    people = {
+        "enrolled": (enrolled.user, CODE_PAGE),
+        "overdue": (overdue, "/two-factor/setup/mailbox/"),
+    }
+    person, page = people[who]
+    client = sign_in(person)
     detour(client)
     assert not is_in(client)
-    again = {"email": (enrolled.user if who == "enrolled" else overdue).email, "password": PASSWORD}
-    assert client.post("/login/", again)["Location"] in {CODE_PAGE, "/two-factor/setup/mailbox/"}
+    again = {"email": person.email, "password": PASSWORD}
+    assert client.post("/login/", again)["Location"] == page
 
 
 def test_who_cancels_when_nothing_holds_them_up_any_more_is_not_let_in(

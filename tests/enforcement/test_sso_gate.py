@@ -190,7 +190,7 @@ def test_what_ends_sessions_after_the_provider_is_off_ends_those_that_came_throu
     assert is_in(sign_in_with_code(enrolled))
 
 
-@pytest.mark.proves("S38")
+@pytest.mark.proves("S38", "S33")
 @pytest.mark.parametrize("reason", [EndReason.FACTOR_CHANGED, EndReason.RESET, EndReason.SET_UP])
 def test_a_renewed_stamp_ends_sessions_by_password_and_only_unverifies_those_of_sso(
     reason: EndReason, provider: Provider, policy: Policy, ada: User, clock: Clock
