@@ -355,6 +355,15 @@ def test_the_mailbox_code_and_the_code_of_set_up_share_it_too(clock: Clock) -> N
         budget.failures_of(late, now=clock.now).check(now=clock.now)
 
 
+@pytest.mark.proves("S10")
+def test_the_code_that_confirms_a_number_shares_it_too(victim: Enrolled, clock: Clock) -> None:
+    client, confirm = signed_in(victim, "203.0.113.6"), "/two-factor/setup/text/confirm/"
+    client.post("/two-factor/setup/text/", {"phone": "+12025550123"})
+    answers = [client.post(confirm, {"code": "1"}).status_code for _ in range(6)]
+    assert answers == [200] * 5 + [429]
+    assert begin(victim).post(VERIFY, {"code": victim.code_at(clock.now)}).status_code == 429
+
+
 # A failure is charged to what it was tried on, and to no other device.
 
 
