@@ -1,20 +1,23 @@
 """Jobs that run twice, in two processes at once, late, or for rows that are gone meanwhile."""
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as product
 from django.core import mail as outbox
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import audit, delivery
+from accounts import audit, delivery, spare
 from accounts.audit import Event
 from accounts.models import Account, AuditEvent, Notice, User
+from accounts.tasks import send_notices
 from enforcement import admin_requirement, passes, policies, tasks
 from enforcement.models import Policy
 from settings.celery import app
@@ -122,6 +125,27 @@ def test_a_job_that_runs_twice_owes_nothing_twice(now: datetime) -> None:
     assert len(outbox.outbox) == len({(sent.to[0], sent.subject) for sent in outbox.outbox})
     counts = [kinds_owed().count(kind) for kind in ("requirement_must_act", "reminder_12h")]
     assert counts == [3, 3]
+
+
+@pytest.mark.proves("B32")
+def test_no_task_is_put_off_by_its_message() -> None:
+    """One that waits longer than Redis hides it would be handed out again and again."""
+    queued_tasks()
+    spare.wake(send_notices)
+    with app.connection_for_write() as broker:
+        channel: Any = broker.default_channel
+        found = channel.basic_get("celery", no_ack=True)
+    assert (found.headers["task"], found.headers["eta"]) == (send_notices.name, None)
+    sources = [
+        path for each in ("accounts", "twofactor", "enforcement") for path in sources_of(each)
+    ]
+    publishing = re.compile(r"apply_async|\.delay\(|send_task|\.retry\(")
+    found_in = {path.name for path in sources if publishing.search(path.read_text())}
+    assert found_in == {"spare.py"}
+
+
+def sources_of(package: str) -> Iterable[Path]:
+    return (Path(product.BASE_DIR) / package).rglob("*.py")
 
 
 @pytest.mark.both_databases
