@@ -104,6 +104,7 @@ def test_the_plan_stays_while_the_requirement_is_on(
     assert stored(northwind).plan == plan
 
 
+@pytest.mark.proves("S64")
 def test_the_page_tells_whom_no_mail_reached(
     owner: User, ada: User, northwind: Account, clock: Clock
 ) -> None:

@@ -1,5 +1,7 @@
 """Invitations as a way in, or as a trap."""
 
+import re
+
 import pytest
 
 from accounts import invitations
@@ -66,3 +68,12 @@ def test_a_link_opened_in_somebody_elses_browser_joins_nobody(
     assert is_in(client)
     assert not Membership.objects.filter(account=account, role=Role.MEMBER).exists()
     assert client.get("/two-factor/setup/").status_code == 403
+
+
+@pytest.mark.proves("S45")
+def test_no_other_site_is_told_the_link(account: Account, clock: Clock) -> None:
+    """The token stands in the page's address: nothing on it is another site's, nor hears of it."""
+    page = browser().get(path_of(invite(account, "new@elsewhere.example", clock)))
+    assert page["Referrer-Policy"] == "same-origin"
+    assert "no-store" in page["Cache-Control"]
+    assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", page.content.decode())
