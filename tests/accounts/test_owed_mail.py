@@ -65,6 +65,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.proves("B29")
 @pytest.mark.parametrize(("error", "is_final"), REFUSALS.values(), ids=REFUSALS)
 def test_only_what_is_wrong_with_a_recipient_is_final(
     error: Exception, is_final: bool, ada: User, now: datetime, monkeypatch: pytest.MonkeyPatch

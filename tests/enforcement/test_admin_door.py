@@ -60,6 +60,7 @@ def test_nobody_reads_an_admin_page_without_signing_in() -> None:
         assert fetch(Client(), path).status_code == 401, path
 
 
+@pytest.mark.proves("B01")
 def test_the_admins_own_login_takes_no_password() -> None:
     enrolled_person(email="staff@gatehouse.example", is_staff=True)
     client = browser()
@@ -92,6 +93,7 @@ def test_support_gets_in_with_a_code() -> None:
     assert client.get("/admin/login/?next=https://evil.example/")["Location"] == "/"
 
 
+@pytest.mark.proves("B01")
 def test_staff_on_a_pass_stay_out_whatever_they_own() -> None:
     root = enrolled_person(is_superuser=True).user
     enrolled = enrolled_person(is_staff=True)

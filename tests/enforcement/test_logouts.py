@@ -104,6 +104,7 @@ def test_sweeping_twice_is_sweeping_once(policy: Policy, ada: User, clock: Clock
     assert len(told("owner_result")) == 1
 
 
+@pytest.mark.proves("S62", "B33")
 def test_who_signed_in_again_after_a_sweep_that_was_killed_keeps_the_session(
     policy: Policy, ada: User, clock: Clock
 ) -> None:

@@ -82,6 +82,7 @@ def test_two_owners_who_switch_on_at_once_begin_one_period() -> None:
     assert audit.first_bad_row() is None
 
 
+@pytest.mark.proves("S62", "B32")
 def test_jobs_that_run_in_parallel_mail_each_person_once() -> None:
     owner, members = make_user(), tuple(make_user() for _ in range(8))
     account = make_account(owner=owner, members=members)

@@ -168,6 +168,7 @@ def test_a_server_that_dawdles_does_not_outlast_the_lease(
     assert times_mailed(smtp_server) == dict.fromkeys(MEMBERS, 1)
 
 
+@pytest.mark.proves("B39")
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_whoever_is_deleted_while_a_batch_runs_stops_nobody_elses_mail(
