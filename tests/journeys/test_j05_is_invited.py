@@ -318,6 +318,7 @@ def test_revoked_during_set_up_it_makes_no_member(owner: Browser) -> None:
     assert nora.open("/").status == 200  # nothing binds her any more
 
 
+@pytest.mark.proves("B95")
 def test_revoked_it_keeps_no_set_up_open_to_whom_nothing_requires_it(
     owner: Browser,
 ) -> None:
