@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Notice
+from tests.factories import make_user
 from tests.twofactor.people import Enrolled, attempt_of, enrol_app, redeem
 from twofactor import backup_codes, devices, enrolment
 from twofactor.models import BackupCode
@@ -82,10 +83,12 @@ def test_a_try_costs_one_hash_whatever_the_outcome(
 
     monkeypatch.setattr(backup_codes, "slow_hash", counted)
     foreign = backup_codes.shown(backup_codes.new_code())
-    for code in (ada.codes[0], ada.codes[0], foreign):
+    without = make_user()
+    tries = [(ada.user, code) for code in (ada.codes[0], ada.codes[0], foreign)]
+    for user, code in [*tries, (without, foreign)]:
         hashes.clear()
         with suppress(CodeRejected):
-            redeem(attempt_of(ada.user, code, kind=Kind.BACKUP), now=now)
+            redeem(attempt_of(user, code, kind=Kind.BACKUP), now=now)
         assert len(hashes) == 1
     hashes.clear()
     with pytest.raises(CodeRejected):
