@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString, mark_safe
 from accounts import mail_names
 
 register = template.Library()
-JOINTS = re.compile(r"(?<=@)|(?=\.)")
+BEHIND_AT, BEFORE_DOT = re.compile(r"(?<=@)"), re.compile(r"(?=\.)")
+NARROW = 20  # letters that even a narrow column holds; each place costs its bytes
 
 
 @register.filter
@@ -33,6 +34,8 @@ def isolated(name: object) -> str:
 
 @register.filter
 def parted(address: object) -> SafeString:
-    """Return ``address`` with places to break it: behind its ``@``, and before its dots."""
-    parts = JOINTS.split("" if address is None else str(address))
+    """Return ``address`` with places to break it: behind its ``@``, in a long part before dots."""
+    parts: list[str] = []
+    for part in BEHIND_AT.split("" if address is None else str(address)):
+        parts += BEFORE_DOT.split(part) if len(part) > NARROW else [part]
     return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in parts))

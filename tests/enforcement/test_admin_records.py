@@ -68,17 +68,22 @@ def test_nobody_changes_the_audit(rows: Account) -> None:
     assert audit.first_bad_row() is None
 
 
+def whole(page: Any) -> str:
+    """Return the page as it is read: without the places at which an address may be broken."""
+    return str(page.content.decode().replace("<wbr>", ""))
+
+
 def test_an_owner_learns_no_address_of_support(rows: Account, owner: User, clock: Clock) -> None:
     sam = make_user("sam@gatehouse.example", is_staff=True)
     audit.record(Event.POLICY_OFF, actor=sam, account=rows, now=clock.now)
     row = AuditEvent.objects.get(event="policy_off")
     client = owner_browser(owner)
     for path in (AUDIT, row_page(row)):
-        page = client.get(path).content.decode()
+        page = whole(client.get(path))
         assert "sam@" not in page
         assert "Support" in page
         assert hash_of(row) not in page
-    assert "sam@gatehouse.example" in support_browser().get(AUDIT).content.decode()
+    assert "sam@gatehouse.example" in whole(support_browser().get(AUDIT))
 
 
 def test_a_page_is_called_by_what_happened_in_words(

@@ -236,7 +236,8 @@ def test_an_invitation_that_nobody_vouches_for_is_offered_nowhere(
     unvouched: Invitation, northwind: Account, owner: User, guest: User
 ) -> None:
     assert not open_invitations(northwind)
-    assert guest.email not in sign_in(owner).get("/accounts/northwind/").content.decode()
+    page = sign_in(owner).get("/accounts/northwind/").content.decode()
+    assert guest.email not in page.replace("<wbr>", "")
     client = sign_in(guest)
     assert "Northwind" not in client.get("/").content.decode()
     answer = client.get(f"/invitations/continue/?invitation={unvouched.pk}")

@@ -214,7 +214,7 @@ def test_the_queue_tells_age_state_and_who_vouched(
     clock.forward(hours=3)
     client = support_browser()
     words = text_of(client.get("/admin/"))
-    assert "asked 3 hours ago" in words
+    assert "waiting for 3 hours, since" in words
     assert "waits for support nobody vouched for it" in words
     passes.endorse_request(
         asked=asked, account=northwind, actor=owner, message="It is her.", now=clock.now

@@ -70,12 +70,14 @@ FOR_OPERATORS = {
     "accounts/alarms.py", "accounts/app_role.py", "accounts/audit_check.py", "accounts/checks.py",
     "accounts/figures.py", "accounts/heads.py", "accounts/sealing.py", "accounts/throttle.py",
     "accounts/views/probes.py",
-    "enforcement/checks.py", "enforcement/pass_alarms.py", "enforcement/styleguide.py",
+    "enforcement/checks.py", "enforcement/pass_alarms.py", "enforcement/pulse.py",
+    "enforcement/styleguide.py",
     "twofactor/sealing.py",
 }  # fmt: skip
 TEXTS_FOR_OPERATORS = {
     "Only sessions that passed X see this.",
     "Texts within 24 hours.",
+    "X: arguments are read as UTF-8.",
     "The code was refused: X.",
     "The texts of the X are used up.",
 }

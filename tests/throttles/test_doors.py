@@ -188,7 +188,8 @@ DOORS = (
     account_invite,
 )
 WHEN = re.compile(
-    r"(?:Please wait \d+ (?:second|minute|hour)s?|another text from \d\d:\d\d:\d\d [A-Z]+ on)"
+    r"(?:Please wait \d+ (?:second|minute|hour)s?"
+    r"|another (?:text|mail) from \d\d:\d\d:\d\d [A-Z]+ on)"
 )
 
 
