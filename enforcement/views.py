@@ -1,7 +1,9 @@
 """The pages of this app: an account's page, joining and leaving, help, passes."""
 
 from contextlib import suppress
+from datetime import datetime
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout as end_session
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,13 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import memberships
+from accounts import memberships, signin
 from accounts.forms import InviteForm
 from accounts.memberships import LastOwner, NotAllowed
 from accounts.models import Membership, User
 from accounts.pages import posted_from
 from accounts.purposes import Purpose, serves
 from accounts.reach import membership_of, open_invitations, person_of
+from accounts.signin import PendingStep
 from accounts.words import filled
 from enforcement import entrance, leaving, passes, report
 from enforcement.forms import AskForm, VouchForm
@@ -131,7 +134,16 @@ def help_page(request: HttpRequest) -> HttpResponse:
         passes.ask_for_pass(user=person, message=form.cleaned_data["message"], now=now)
         return redirect("help")
     asked = PassRequest.objects.filter(user=person, closed_at=None).first()
-    return render(request, "enforcement/help.html", {"form": form, "asked": asked})
+    context = {"form": form, "asked": asked, "lacks_mailbox": _lacks_mailbox(request, now=now)}
+    return render(request, "enforcement/help.html", context)
+
+
+def _lacks_mailbox(request: HttpRequest, *, now: datetime) -> bool:
+    """Whether what stands in the way is the mailbox, which a pass alone does not give back."""
+    pending = signin.read(request, now=now)
+    if pending is None or not settings.TWO_FACTOR_MAILBOX_PROOF:
+        return False
+    return pending.step is PendingStep.ENROL and not pending.mailbox_proved
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

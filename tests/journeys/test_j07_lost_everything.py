@@ -49,6 +49,7 @@ def test_asking_tells_ada_her_admins_and_support_and_lets_nobody_in(
     ada: Browser, northwind: Northwind, support: Browser
 ) -> None:
     assert ada.follow("I can't use any of these").path == HELP
+    assert "Tell support which address you can read." not in ada.page.text
     page = ada.submit(HELP, message="The phone fell into the canal, the codes with it.")
     assert "Your request is with support" in page.text
     assert not ada.is_in
@@ -295,6 +296,7 @@ def test_a_person_in_set_up_who_can_not_read_the_mailbox_gets_help_too(
     ben = Browser(northwind.ben)
     assert ben.give_password().path == SETUP_MAILBOX
     ben.follow("I can't read this mailbox")
+    assert "Tell support which address you can read." in ben.page.text
     ben.submit(HELP, message="New mail provider.")
     grant(support, northwind.ben)
     assert ben.open("/").path == "/"  # the next request lets him in
