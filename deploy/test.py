@@ -21,6 +21,9 @@ NOTHING_COLLECTED = 5
 OURS = ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "DJANGO_SETTINGS_MODULE", "VAR_DIR", "BASE_URL")
 # Without compiled files each of six processes would rewrite the assertions of every test anew.
 UNWANTED = (*OURS, "PYTHONDONTWRITEBYTECODE")
+# Processes, on two cores: one of them waits for a server or a browser most of the time, and on
+# PostgreSQL another for brokers and workers that were killed.
+JOBS = {"sqlite": "3", "postgres": "4"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +72,8 @@ def halves(skipped: list[str]) -> list[str]:
     return [half for half in wanted if half not in skipped]
 
 
-def pytest_arguments(skipped: list[str]) -> list[str]:
-    # Three on two cores: one of them waits for a server or a browser most of the time.
-    arguments = ["-q", "-n", os.environ.get("JOBS", "3"), "--dist", "loadgroup"]
+def pytest_arguments(half: str, skipped: list[str]) -> list[str]:
+    arguments = ["-q", "-n", os.environ.get("JOBS", JOBS[half]), "--dist", "loadgroup"]
     if skipped:
         arguments += ["-m", " and ".join(f"not {part}" for part in skipped)]
     return arguments + shlex.split(os.environ.get("ARGS", ""))
@@ -83,7 +85,7 @@ def main() -> int:
     for half in halves(skipped):
         print(f"\nTests on {half}:", flush=True)
         with database_of(half) as url:
-            results[half] = run_pytest(pytest_arguments(skipped), database_url=url)
+            results[half] = run_pytest(pytest_arguments(half, skipped), database_url=url)
     return report_on(results, skipped=skipped)
 
 
