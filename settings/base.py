@@ -100,6 +100,7 @@ def configured_database() -> dict[str, Any]:
 
 
 DATABASES = {"default": configured_database()}
+DATABASE_POOL = env.number("DATABASE_POOL", default=20, least=1, most=1000)  # under ASGI alone
 
 # Cache and jobs
 

@@ -14,13 +14,14 @@ from tests.services.product import is_alive, product_environment, test_database_
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 AT_ONCE = 20
+POOL = 5
 REQUESTS = 200
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     port = free_port()
-    env = product_environment(tmp_path, DATABASE_URL=test_database_url())
+    env = product_environment(tmp_path, DATABASE_URL=test_database_url(), DATABASE_POOL=str(POOL))
     command = python("-m", "uvicorn", "settings.asgi:application", f"--port={port}")
     with running(command, folder=tmp_path, env=env) as process:
         process.wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))
@@ -44,9 +45,28 @@ def others_connected() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_no_connection_outlives_its_request(url: str) -> None:
-    before = others_connected()
+def statuses_of(url: str, *, count: int) -> list[int]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        statuses = set(threads.map(status_of, [f"{url}/health/ready"] * REQUESTS))
-    assert statuses == {200}
-    assert others_connected() <= before + 1  # one may be about to close
+        return list(threads.map(status_of, [f"{url}/health/ready"] * count))
+
+
+def test_requests_share_the_connections_of_a_pool(url: str) -> None:
+    before = others_connected()
+    assert set(statuses_of(url, count=REQUESTS)) == {200}
+    assert before < others_connected() <= before + POOL
+
+
+def test_a_connection_that_the_server_ended_is_replaced(url: str) -> None:
+    statuses_of(url, count=REQUESTS)
+    end_others()
+    after = statuses_of(url, count=REQUESTS)
+    assert after.count(503) <= POOL
+    assert set(statuses_of(url, count=REQUESTS)) == {200}
+
+
+def end_others() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
