@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import Promise
@@ -21,6 +20,7 @@ from accounts.sso_trial import Trial
 from enforcement import admin_proof
 
 TEMPLATE = "enforcement/admin/provider_test.html"
+GO = "go"  # asks for a try; a link does, since what a form posts may lead to no other site
 OIDC_TITLES: dict[str, str | Promise] = {
     Step.DISCOVERY: _("Discovery document"),
     Step.ISSUER: _("Issuer, as it was entered"),
@@ -136,18 +136,18 @@ def page(
     request: HttpRequest, provider: Provider, *, context: dict[str, Any], now: datetime
 ) -> HttpResponse:
     """Show what the last try told, or begin one."""
-    asked = admin_proof.missing(request, Fresh.STRONG, now=now)
+    asked = admin_proof.missing(request, Fresh.STRONG, now=now, back=request.path)
     if asked is not None:
         return asked
-    if request.method == "POST" and provider.is_live:
+    if request.method == "GET" and GO in request.GET and provider.is_live:
         return sso_trial.begin(request, provider, now=now)
-    admin_proof.refill(request, forms.Form(), now=now)
     trial = sso_trial.last(request, provider, now=now)
     shown = {
         **context,
         "title": _("Test the sign-in"),
         "provider": provider,
         "trial": trial,
+        "go": GO,
         "lines": lines_of(trial, provider) if trial else [],
         "started_at": datetime.fromisoformat(trial.started_at) if trial else None,
     }

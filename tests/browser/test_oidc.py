@@ -1,13 +1,15 @@
 """A real browser goes by the certified provider's own pages, and comes back signed in."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser import desk
 from tests.browser.product import Product
+from tests.browser.walk import Person
 from tests.services.oidc_provider import CLIENT_ID, SECRET, running_oidc_provider
 from tests.services.processes import environment, python, running
 
@@ -24,6 +26,7 @@ def company(product: Product, data: Path) -> Iterator[str]:
         wanted = {
             "slug": SLUG,
             "members": [f"owner@{SLUG}.example"],
+            "support": "Sam Support",
             "is_required": True,
             "provider": {
                 "protocol": "oidc",
@@ -59,3 +62,21 @@ def test_an_address_leads_to_the_provider_and_back_in(
     page.goto(f"{product.url}/two-factor/setup/")  # who looks at set-up is free to leave (B92)
     page.goto(f"{product.url}/settings/")
     assert page.url == f"{product.url}/settings/"
+
+
+def test_support_tests_a_provider_there_and_back(
+    company: str, person: Callable[..., Person]
+) -> None:
+    support = person(f"support@{SLUG}.example")
+    desk.first_sign_in(support)
+    support.open("/admin/accounts/provider/?q=certified")
+    support.page.locator("#result_list tbody th a").click()
+    support.follow("Test the sign-in…")
+    support.follow("Test the sign-in")
+    support.page.wait_for_url(f"{company}/**")
+    support.page.locator('input[name="login"]').fill("somebody@elsewhere.example")
+    support.page.locator('input[name="password"]').fill("any")
+    support.page.locator('button[type="submit"]').click()
+    support.page.locator('button[type="submit"]').click()
+    support.see("What happened", "somebody@elsewhere.example", "Nobody would come in")
+    assert "failed" not in support.page.locator(".steps").inner_text()

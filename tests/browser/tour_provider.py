@@ -57,7 +57,7 @@ def look_after(root: Person) -> None:
     for act in ("edit", "secret", "replace", "off", "cut/off", "test"):
         root.page.goto(f"{at}{act}/")
         root.look(root.page, f"provider-{act.replace('/', '-')}")
-    root.press("Test the sign-in")
+    root.follow("Test the sign-in")
     root.see("What happened", "failed", "What to mend:", "not reached")
     root.look(root.page, "provider-tested")
     root.open("/admin/accounts/provider/")

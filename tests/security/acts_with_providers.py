@@ -9,6 +9,7 @@ from accounts import (
     sso_linking,
 )
 from accounts.models import Provider
+from enforcement.admin_provider_trial import GO
 from tests.accounts.entered import DETAILS, ENTERED, REASON
 from tests.enforcement.desk import support_browser
 from tests.enforcement.kit import browser
@@ -61,7 +62,7 @@ def provider_cut_off(w: World) -> Deed:
 def provider_tested(w: World) -> Deed:
     provider = make_provider(w.account, now=w.now, issuer="https://127.0.0.1")  # never asked
     client, path = support_browser(), reverse("admin:accounts_provider_test", args=[provider.pk])
-    return lambda: client.post(path)
+    return lambda: client.get(path, {GO: "1"})
 
 
 def sso_unlinked(w: World) -> Deed:

@@ -11,13 +11,15 @@ from django.urls import reverse
 
 from accounts import oidc_metadata
 from accounts.models import AuditEvent, Identity, Membership, SSOAttempt, User
-from enforcement.admin_provider_trial import MEND, OIDC_TITLES, TITLES
+from enforcement.admin_provider_trial import GO, MEND, OIDC_TITLES, TITLES
 from tests.enforcement.desk import support_browser
 from tests.factories import make_identity, make_user
 from tests.services.idp import CLIENT_SECRET
 from tests.sso.kit import House, refusals
 
 pytestmark = pytest.mark.django_db
+
+TRY = {GO: "1"}
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def text_of(answer: Any) -> str:
 
 def tried(house: House, **changed: str) -> Any:
     """Go there and come back; return the page that tells of it."""
-    left: Any = house.client.post(page_of(house))
+    left: Any = house.client.get(page_of(house), TRY)
     assert left.status_code == 302
     if left["Location"] == page_of(house):  # it was not even there
         return house.client.get(page_of(house))
@@ -171,7 +173,7 @@ def test_one_that_is_down_is_told_at_once(northwind: House, desk: Client) -> Non
 def test_one_that_sends_nobody_back_is_told_as_far_as_it_came(
     northwind: House, desk: Client
 ) -> None:
-    assert desk.post(page_of(northwind)).status_code == 302
+    assert desk.get(page_of(northwind), TRY).status_code == 302
     answer = desk.get(page_of(northwind))
     assert results(answer)[:3] == ["ok", "ok", "not_reached"]
     assert "has not sent you back yet" in text_of(answer)
@@ -180,7 +182,7 @@ def test_one_that_sends_nobody_back_is_told_as_far_as_it_came(
 def test_no_secret_token_or_code_stands_on_the_page_in_the_session_or_the_audit(
     northwind: House, desk: Client
 ) -> None:
-    left: Any = desk.post(page_of(northwind))
+    left: Any = desk.get(page_of(northwind), TRY)
     back = northwind.idp.authorize(left["Location"])
     secrets = [CLIENT_SECRET, *re.findall(r"(?:code|state)=([^&]+)", back)]
     secrets += re.findall(r"(?:nonce|state|code_challenge)=([^&]+)", left["Location"])
@@ -194,7 +196,7 @@ def test_no_secret_token_or_code_stands_on_the_page_in_the_session_or_the_audit(
 
 
 def test_it_is_good_once_and_in_this_browser(northwind: House, desk: Client) -> None:
-    left: Any = desk.post(page_of(northwind))
+    left: Any = desk.get(page_of(northwind), TRY)
     back = northwind.idp.authorize(left["Location"])
     assert Client().get(back).status_code == 403
     assert refusals() == ["state_of_other_browser"]

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Identity, Protocol, Provider, User
-from enforcement.admin_provider_trial import SAML_TITLES
+from enforcement.admin_provider_trial import GO, SAML_TITLES
 from tests.enforcement.desk import support_browser
 from tests.factories import make_account, make_provider
 from tests.sso.kit import refusals
@@ -47,7 +47,7 @@ def tried(
 ) -> Any:
     """Go there and come back; return the page that tells of it."""
     page = reverse("admin:accounts_provider_test", args=[provider.pk])
-    left: Any = desk.post(page)
+    left: Any = desk.get(page, {GO: "1"})
     if left["Location"] != page:
         xml = plain.unsigned(
             left["Location"], issuer=ISSUER, subject="4711", email="ada@northwind.example"

@@ -12,12 +12,15 @@ from django.utils import timezone
 from accounts import saml
 from accounts.models import AuditEvent, Protocol, Provider
 from accounts.sso_steps import Failed, Step
+from enforcement.admin_provider_trial import GO
 from tests.enforcement.desk import support_browser
 from tests.factories import make_account, make_provider
 from tests.sso.saml import plain
 from tests.sso.saml.keys import keys
 
 pytestmark = pytest.mark.django_db
+
+TRY = {GO: "1"}
 ISSUER = "urn:northwind:idp"
 
 
@@ -46,7 +49,7 @@ def page_of(provider: Provider) -> str:
 
 def answered(desk: Client, provider: Provider, *, by: str = "trial", bad: str = "") -> Any:
     """Go there and come back; return the page that tells of it."""
-    left: Any = desk.post(page_of(provider))
+    left: Any = desk.get(page_of(provider), TRY)
     given = bad or plain.answer(
         left["Location"], keys(by), issuer=ISSUER, subject="4711", email="ada@northwind.example"
     )
@@ -95,7 +98,7 @@ def test_without_the_extra_support_is_told_what_lacks(
         raise Failed(Step.SETUP, "not_installed", "The extra for SAML is missing.")
 
     monkeypatch.setattr(saml, "request_url", missing)
-    assert desk.post(page_of(provider))["Location"] == page_of(provider)
+    assert desk.get(page_of(provider), TRY)["Location"] == page_of(provider)
     answer = desk.get(page_of(provider))
     assert results(answer)[0] == "failed"
     assert "requirements-saml.txt" in answer.content.decode()
