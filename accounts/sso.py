@@ -39,7 +39,7 @@ from accounts.sso_attempts import Way, claim, forget_old, start
 __all__ = [
     "Admission", "Claims", "Entry", "Refused", "Way", "admission", "claim", "come_in", "complete",
     "forget_old", "is_still_vouched_for",
-    "live_providers", "refuse", "start", "ways", "ways_to_prove",
+    "live_providers", "passed", "refuse", "start", "ways", "ways_to_prove",
 ]  # fmt: skip
 
 SKEW = timedelta(seconds=60)
@@ -285,9 +285,18 @@ def ways(domain: str, next_url: str) -> list[dict[str, str]]:
 
 def ways_to_prove(request: HttpRequest, next_url: str) -> list[dict[str, str]]:
     """Return the same for those that this session came through, which can ask anew."""
-    passed = request.session.get("sso", [])
-    found = Provider.objects.live().filter(pk__in=passed).select_related("account")
-    return [way_to(provider, "sso_prove", next_url) for provider in found] if passed else []
+    return [way_to(provider, "sso_prove", next_url) for provider in _live_passed(request)]
+
+
+def passed(request: HttpRequest) -> str:
+    """Return the name of a live provider that this session came through; empty for none."""
+    return next((provider.name for provider in _live_passed(request)), "")
+
+
+def _live_passed(request: HttpRequest) -> list[Provider]:
+    keys = request.session.get("sso", [])
+    found = Provider.objects.live().filter(pk__in=keys).select_related("account")
+    return list(found) if keys else []
 
 
 def way_to(provider: Provider, name: str, next_url: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from accounts import signin
 from accounts.models import EndReason, Provider
 from accounts.pages import is_page as is_page  # those who refuse ask for both here
 from accounts.pages import say_not_done
+from enforcement import visitor
 
 CODES = {
     EndReason.DEADLINE: "signed_out_deadline",
@@ -70,7 +71,12 @@ def to_provider(request: HttpRequest, provider: Provider) -> HttpResponse:
     """Refuse what opens only to sessions that passed ``provider``; the session lives on."""
     path, next_url = reverse("sso_start", args=[provider.slug]), next_of(request)
     if is_page(request):
-        context = {"provider": provider, "url": f"{path}?{urlencode({'next': next_url})}"}
+        email = visitor.of(request).signed_in_person().email
+        context = {
+            "provider": provider,
+            "url": f"{path}?{urlencode({'next': next_url})}",
+            "outside": email if provider.account.is_outside(email) else "",
+        }
         return render(request, "accounts/sso_required.html", context, status=403)
     return refuse(request, path, code="sso_required", detail=_("Come in through single sign-on."))
 

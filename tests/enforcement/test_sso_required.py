@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, Membership, Provider, Role, User
+from enforcement import policies
 from tests.enforcement.kit import PAGE, code_of, fetch, is_in, sign_in, sign_in_through
-from tests.factories import make_account, make_identity, make_provider
+from tests.factories import PASSWORD, make_account, make_identity, make_provider
 from tests.journeys.clock import Clock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S38")]
@@ -95,3 +96,29 @@ def test_an_account_of_others_does_not_exist_whether_its_provider_is_required_or
 ) -> None:
     stranger = make_account("eastwind").memberships.get().user
     assert sign_in(stranger).get(PATH, headers=PAGE).status_code == 404
+
+
+def test_who_has_no_work_address_is_told_to_move_the_membership_first(
+    provider: Provider, northwind: Account, ada: User, clock: Clock
+) -> None:
+    Account.objects.filter(pk=northwind.pk).update(email_domains=["northwind.example"])
+    hint = "to your work address first"
+    assert hint not in sign_in(ada).get(PATH, headers=PAGE).content.decode()
+    User.objects.filter(pk=ada.pk).update(email="ada@personal.example")
+    shown = sign_in(User.objects.get(pk=ada.pk)).get(PATH, headers=PAGE).content.decode()
+    assert hint in shown
+    assert "ada@personal.example" in shown
+    assert "/settings/email/" in shown
+
+
+def test_who_came_through_it_reads_no_word_of_a_password_alone(
+    provider: Provider, northwind: Account, ada: User, clock: Clock
+) -> None:
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    by_sso = sign_in_through(ada, provider)
+    by_sso.post("/reauthenticate/", {"password": PASSWORD})
+    for path in ("/settings/security/", "/two-factor/setup/"):
+        shown = by_sso.get(path, headers=PAGE).content.decode()
+        assert f"You came in through {provider.name}" in shown, path
+        assert "None of your accounts" not in shown
+    assert "with your password alone" in sign_in(ada).get("/settings/security/").content.decode()

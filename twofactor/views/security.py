@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts import session_state, sessions, signin
+from accounts import session_state, sessions, signin, sso
 from accounts.models import User
 from accounts.pages import say_not_done
 from accounts.purposes import Fresh, Purpose, serves
@@ -38,6 +38,7 @@ def security(request: HttpRequest) -> HttpResponse:
         "is_enrolled": is_enrolled,
         "is_set_aside": user.pass_until is not None and devices.has_device(user),
         "may_set_up": setup.is_invited_to(request, user, now=now),
+        "through": sso.passed(request),
         "sessions": _sessions(request, user, now=now),
         **(_devices(user, now=now) if is_enrolled else {}),
     }

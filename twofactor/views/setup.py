@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import audit, links, signin
+from accounts import audit, links, signin, sso
 from accounts.audit import Event
 from accounts.client import address_of
 from accounts.emails import masked
@@ -87,7 +87,7 @@ def is_invited_to(request: HttpRequest, user: User, *, now: datetime) -> bool:
 
 
 def not_invited(request: HttpRequest) -> HttpResponse:
-    return answers.page(request, "not_required", status=403)
+    return answers.page(request, "not_required", {"through": sso.passed(request)}, status=403)
 
 
 @serves(Purpose.ENROLMENT, fresh=Fresh.FACTOR)
