@@ -133,8 +133,9 @@ def _sign_in_of(email: str, *, like: User, now: datetime) -> User:
 def _tell(membership: Membership, old: User, new: User, *, now: datetime) -> None:
     context = _context(membership, old, new)
     occasion = _occasion(membership, now)
+    theirs = {**context, "has_no_password": not new.has_usable_password()}
     told = [
-        mail.prepared("membership_moved", to=person, occasion=occasion, context=context, now=now)
+        mail.prepared("membership_moved", to=person, occasion=occasion, context=theirs, now=now)
         for person in (old, new)
     ]
     mail.owe_many(told + _to_owners(membership, context, now=now))

@@ -15,7 +15,10 @@ def _reset_link(notice: Notice, now: datetime) -> dict[str, Any]:
         return {}
     provider = passwords.provider_instead(notice.user)
     if provider is None:
-        return {"url": passwords.reset_link(notice.user)}
+        return {
+            "url": passwords.reset_link(notice.user),
+            "is_first": passwords.is_first(notice),
+        }
     url = letters.absolute(reverse("sso_start", args=[provider.slug]))
     return {"url": url, "provider_name": provider.name}
 

@@ -86,13 +86,20 @@ def _take_back(notice: Notice, user: User, *, now: datetime) -> None:
     Somebody deactivated gets none that would leave the account without an active owner.
     """
     told = notice.context
-    if notice.kind != "membership_moved" or notice.recipient != told["old_address"]:
+    if not moved(notice):
         return
     with suppress(moving.NotMovable, memberships.LastOwner):
         moving.move_back(user=user, membership_id=told["membership"], now=now)
     # Whoever had it since has mails of moves that follow this one: they must bring nothing back.
     later = Notice.objects.filter(kind=notice.kind, pk__gt=notice.pk, objected_at=None)
     later.filter(context__membership=told["membership"]).update(objected_at=now)
+
+
+def moved(notice: Notice) -> str:
+    """Return the name of the account to which the objection brings its sender back, if any."""
+    told = notice.context
+    is_back = notice.kind == "membership_moved" and notice.recipient == told["old_address"]
+    return str(told["account"]) if is_back else ""
 
 
 def _void_later(notice: Notice, *, now: datetime) -> None:

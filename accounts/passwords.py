@@ -15,6 +15,7 @@ from accounts.emails import canonical_email
 from accounts.models import EndReason, Membership, Notice, Provider, User, random_value
 
 KIND = "password_reset"
+FIRST = "person:"  # begins the occasion of a mail that nobody asked for
 WAIT_MINUTES, LONG_WAIT_MINUTES = 2, 60
 QUICK_A_DAY = 5
 DAY = UNKNOWN_KEPT = timedelta(days=1)
@@ -46,7 +47,12 @@ def ask_to_choose(user: User, *, now: datetime) -> None:
 
     It belongs to no span of time: nobody can have used it up before.
     """
-    _owe(user, f"person:{user.pk}", now=now)
+    _owe(user, f"{FIRST}{user.pk}", now=now)
+
+
+def is_first(notice: Notice) -> bool:
+    """Whether ``notice`` was owed to somebody just made, rather than asked for on the page."""
+    return notice.occasion.startswith(FIRST)
 
 
 def _owe(to: User | str, occasion: str, *, now: datetime) -> None:

@@ -112,6 +112,9 @@ def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
         if is_done and was:
             _go_on(request, user, was=was, now=now)
         context = {**context, "is_done": is_done, "is_half": not is_done}
+        if is_done and change.membership_id is not None:
+            moved_to = User.objects.get(email=change.new)
+            context["has_no_password"] = not moved_to.has_usable_password()
     return render(request, template, context)
 
 
@@ -213,7 +216,11 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
         if objections.mailed(token) is None:
             links.note_guess(request)
         return render(request, "accounts/not_me.html", status=410)
-    context = {"is_valid": True, "old_address": objections.old_address(notice)}
+    context = {
+        "is_valid": True,
+        "old_address": objections.old_address(notice),
+        "moved": objections.moved(notice),
+    }
     if request.method == "POST":
         objections.act(notice, now=now)
         context["is_done"] = True

@@ -1,11 +1,21 @@
 """What a membership takes along to another sign-in, and what it does not."""
 
+import re
 from datetime import datetime
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from accounts import invitations, memberships, moving, objections, providers, sso_admission
+from accounts import (
+    addresses,
+    invitations,
+    memberships,
+    moving,
+    objections,
+    providers,
+    sso_admission,
+)
 from accounts.audit import Event
 from accounts.claims import Claims
 from accounts.models import (
@@ -24,6 +34,7 @@ from enforcement.models import Policy
 from enforcement.standing import facts_of
 from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import DAY, Clock
+from tests.journeys.post import mails_to, run_jobs
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -171,3 +182,75 @@ def test_what_a_thief_sent_does_not_come_back(
     )
     assert Membership.objects.filter(user=owner, account=northwind).exists()
     assert not invitations.is_open(invitation.pk, now=clock.now)
+
+
+def letters_to(recipient: str) -> dict[str, str]:
+    run_jobs()
+    return {str(each.subject): str(each.body) for each in mails_to(recipient)}
+
+
+def test_a_new_sign_in_is_told_of_its_password_as_one_that_nobody_forgot(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    move(ada, northwind, WORK, clock)
+    first = letters_to(WORK)["Choose a password"]
+    assert "a sign-in was made for your address" in first
+    assert "Forgot your password" not in first
+    mailed = letters_to(ada.email)[f"Your place in {northwind.name} moved to another address"]
+    assert "has a password of its own" in mailed
+    Client().post("/password/reset/", {"email": ada.email})
+    assert "Forgot your password" in letters_to(ada.email)["Choose a new password"]
+
+
+def test_who_has_a_password_there_reads_of_none_to_choose(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    make_user(WORK)
+    move(ada, northwind, WORK, clock)
+    mailed = letters_to(WORK)[f"Your place in {northwind.name} moved to another address"]
+    assert "password of its own" not in mailed
+
+
+def test_the_old_mailbox_reads_that_the_place_comes_back(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    move(ada, northwind, WORK, clock)
+    back = f"Your place in {northwind.name} comes back"
+    for mailbox, is_back in ((ada.email, True), (WORK, False)):
+        subject = f"Your place in {northwind.name} moved to another address"
+        mailed = letters_to(mailbox)[subject]
+        assert (back in mailed) is is_back
+        link = re.search(r"/not-me/\S+", mailed)
+        assert link
+        page = Client().get(link[0]).content.decode()
+        assert (back in page) is is_back
+
+
+def test_the_old_mailbox_is_asked_about_the_place_alone(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    mine = membership_of(ada, northwind)
+    addresses.ask(user=ada, email=WORK, needs_both=True, membership=mine, now=clock.now)
+    asked = letters_to(ada.email)["Do you want to move to another address?"]
+    assert f"move your place in {northwind.name} to {WORK}" in asked
+    assert "change" not in asked.partition("Works until")[0]
+
+
+def test_the_page_after_a_move_tells_of_the_password(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    mine = membership_of(ada, northwind)
+    for address, is_told in ((WORK, True), ("ada@second.example", False)):
+        if not is_told:
+            make_user(address)
+            mine = membership_of(User.objects.get(email=WORK), northwind)
+        addresses.ask(
+            user=mine.user, email=address, needs_both=False, membership=mine, now=clock.now
+        )
+        link = re.search(
+            r"/settings/email/confirm/\S+", letters_to(address)["Confirm your new email address"]
+        )
+        assert link
+        page = Client().post(link[0]).content.decode()
+        assert "Address changed" in page
+        assert ("has a password of its own" in page) is is_told

@@ -64,6 +64,7 @@ def plain(html: str) -> str:
 OTHER_WORDINGS: dict[str, list[dict[str, Any]]] = {
     "address_changed": [{"by_support": True}, {"old_address": "ada@northwind.example"}],
     "address_confirm": [{"account": ""}],
+    "address_confirm_old": [{"account": ""}, {"account": "Northwind"}],
     "address_changed_owners": [{"actor_name": "our support"}],
     "advice_address": [{"domains": [], "actor_name": "the operator of this site"}],
     "alarm": [{"alarm": alarm.value} for alarm in Alarm],
@@ -71,6 +72,11 @@ OTHER_WORDINGS: dict[str, list[dict[str, Any]]] = {
     "device_added": [{"method": "text message"}],
     "due_at_once": [{"is_ahead": False}, {"by_text": False}],
     "invitation_joined": [{"role": ""}],
+    "membership_moved": [
+        {"has_no_password": True},
+        {"old_address": "a@b.example", "recipient": "a@b.example"},
+    ],
+    "password_reset": [{"is_first": True}],
     "mail_trouble": [{"addresses": []}],
     "pass_asked": [{"is_asked_for": True}],
     "pass_asked_admins": [
