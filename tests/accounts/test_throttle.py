@@ -9,7 +9,7 @@ from pytest_django import Settings
 from accounts import throttle
 from accounts.client import address_of, bucket_of
 from accounts.models import AddressFailure, AuditEvent, GotIn, User
-from accounts.throttle import TooMany
+from accounts.throttle import Busy, TooMany
 from tests.enforcement.kit import is_in, sign_in
 from tests.factories import PASSWORD
 from tests.journeys.clock import DAY, MS, Clock
@@ -72,6 +72,35 @@ def test_who_got_in_is_remembered_for_a_day(now: datetime) -> None:
 def test_another_address_has_a_budget_of_its_own(now: datetime) -> None:
     fail(10, now=now)
     assert is_free(now, "192.0.2.2")
+
+
+@pytest.mark.proves("S08")
+def test_who_got_in_elsewhere_earns_nothing_here(now: datetime) -> None:
+    for user_id in range(5):
+        throttle.note_entry("192.0.2.2", user_id, now=now)
+    fail(10, now=now)
+    assert not is_free(now)
+
+
+def test_a_try_that_failed_leaves_those_beside_it_open(now: datetime) -> None:
+    """Who finds the rest of the budget in use waits for a second, not for five minutes."""
+    bucket = throttle.of_address(HERE)
+    fail(8, now=now)
+    with throttle.place(bucket, now=now), throttle.place(bucket, now=now) as mine:
+        mine.keep()
+        with pytest.raises(Busy):
+            throttle.check(bucket, now=now)
+
+
+def test_a_try_that_never_came_to_its_end_is_a_failure(now: datetime) -> None:
+    bucket = throttle.of_address(HERE)
+    fail(9, now=now)
+    AddressFailure.objects.create(address=HERE, at=now, is_open=True)
+    with pytest.raises(Busy):
+        throttle.check(bucket, now=now + throttle.OPEN_FOR - MS)
+    with pytest.raises(TooMany) as caught:
+        throttle.check(bucket, now=now + throttle.OPEN_FOR)
+    assert caught.value.retry_at == now + WINDOW
 
 
 @pytest.mark.proves("S08")
