@@ -18,7 +18,7 @@ from accounts import (
     mail,
 )
 from accounts.models import Notice, User
-from tests.enforcement.kit import HOUR, MINUTE
+from tests.enforcement.kit import HOUR, MINUTE, MS
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +98,62 @@ def test_an_old_address_that_fails_says_nothing_of_the_new_one(
     delivery.send_due(now=now)
     assert Notice.objects.get().state == Notice.State.FAILED
     assert (User.objects.get(pk=ada.pk).mail_failed_at is None) is has_moved
+
+
+def test_a_mail_that_is_given_up_takes_no_other_along(
+    ada: User, owner: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> int:
+        raise SMTPRecipientsRefused({ada.email: (550, b"unknown")})
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", refuse)
+    owe("one", to=owner, now=now + HOUR)
+    owe("one", to=ada, now=now)
+    assert delivery.send_due(now=now) == 1
+    states = dict(Notice.objects.values_list("recipient", "state"))
+    assert states == {ada.email: Notice.State.FAILED, owner.email: Notice.State.OWED}
+    assert User.objects.get(pk=owner.pk).mail_failed_at is None
+
+
+def test_a_mail_that_failed_for_now_is_tried_again_when_it_is_due(
+    ada: User, owner: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> int:
+        raise ConnectionRefusedError
+
+    owe("one", to=ada, now=now)
+    owe("one", to=owner, now=now + HOUR)
+    with monkeypatch.context() as patched:
+        patched.setattr(EmailMultiAlternatives, "send", refuse)
+        delivery.send_due(now=now)
+    assert Notice.objects.get(user=owner).due_at == now + HOUR
+    assert delivery.send_due(now=now + MINUTE - MS) == 0
+    assert delivery.send_due(now=now + MINUTE) == 1
+    assert Notice.objects.get(user=ada).state == Notice.State.SENT
+
+
+def test_what_no_time_is_left_for_in_a_lease_is_given_back(
+    ada: User, owner: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else: a mail that is due later stays so."""
+    owe("one", to=ada, now=now)
+    owe("one", to=owner, now=now + HOUR)
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "BATCH_SECONDS", 0)
+        delivery.send_due(now=now)
+    assert Notice.objects.get(user=ada).due_at == now
+    assert Notice.objects.get(user=owner).due_at == now + HOUR
+    assert delivery.send_due(now=now) == 1
+
+
+@pytest.mark.parametrize("has_moved", [False, True])
+def test_an_old_address_that_takes_a_mail_says_nothing_of_the_new_one_either(
+    has_moved: bool, ada: User, now: datetime
+) -> None:
+    mail.owe("password_changed", to=ada, occasion="one", context={"at": now.isoformat()}, now=now)
+    User.objects.filter(pk=ada.pk).update(mail_failed_at=now)
+    if has_moved:
+        User.objects.filter(pk=ada.pk).update(email="ada@elsewhere.example")
+    delivery.send_due(now=now)
+    assert Notice.objects.get().state == Notice.State.SENT
+    assert (User.objects.get(pk=ada.pk).mail_failed_at == now) is has_moved

@@ -7,7 +7,7 @@ import pytest
 from accounts import delivery, invitations, letters, memberships
 from accounts.models import Account, Invitation, Membership, Notice, Role, User
 from enforcement import leaving, mail_trouble
-from tests.factories import make_user
+from tests.factories import make_account, make_user
 from tests.journeys.clock import Clock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -49,6 +49,26 @@ def test_what_failed_is_sent_again_while_its_reader_belongs_to_the_account(
         again(account=northwind, pk=found.pk, actor=owner, now=clock.now)
 
 
+def test_owners_learn_of_no_mail_of_another_account_of_their_members(
+    northwind: Account, owner: User, ada: User, clock: Clock
+) -> None:
+    theirs = failed(ada, owner, clock)
+    head = make_user()
+    southwind = make_account("southwind", owner=head, members=(ada,))
+    assert mail_trouble.of(southwind, now=clock.now) == []
+    with pytest.raises(Notice.DoesNotExist):
+        mail_trouble.send_again(account=southwind, pk=theirs.pk, actor=head, now=clock.now)
+
+
+def test_who_belongs_to_another_account_alone_by_now_is_none_of_theirs(
+    northwind: Account, owner: User, ada: User, clock: Clock
+) -> None:
+    failed(ada, owner, clock)
+    remove(ada, owner, clock)
+    make_account("southwind", members=(ada,))
+    assert mail_trouble.of(northwind, now=clock.now) == []
+
+
 def test_an_invitation_that_was_withdrawn_is_not_sent_again(
     northwind: Account, owner: User, clock: Clock
 ) -> None:
@@ -79,9 +99,12 @@ def test_a_mail_to_who_has_left_troubles_nobody(
     northwind: Account,
     owner: User,
     ada: User,
+    ben: User,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Also where one to somebody who is still there has not arrived either, and was told of."""
+    failed(ben, owner, clock)
     found = failed(ada, owner, clock)
     Notice.objects.filter(pk=found.pk).update(state=Notice.State.OWED)
 
