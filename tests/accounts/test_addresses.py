@@ -400,3 +400,19 @@ def test_settings_wait_for_no_mailbox_of_a_change_that_has_fallen(clock: Clock) 
     assert addresses.awaited(ada, now=clock.now) == [NEW]
     new_password(User.objects.get(pk=ada.pk), clock)
     assert addresses.awaited(User.objects.get(pk=ada.pk), now=clock.now) == []
+
+
+def test_settings_wait_for_the_mailbox_that_has_yet_to_confirm_and_for_a_day(clock: Clock) -> None:
+    ada = make_user("ada@home.example")
+    addresses.ask(user=ada, email=NEW, needs_both=True, now=clock.now)
+    assert set(addresses.awaited(ada, now=clock.now)) == {NEW, ada.email}
+    browser().post(link())
+    assert addresses.awaited(ada, now=clock.now + DAY - MS) == [ada.email]
+    assert addresses.awaited(ada, now=clock.now + DAY) == []
+
+
+def test_the_new_mailbox_is_mailed_whoever_else_has_a_sign_in(owner: User, clock: Clock) -> None:
+    ada = make_user("ada@home.example")
+    addresses.ask(user=ada, email=NEW, needs_both=False, now=clock.now)
+    delivery.send_due(now=clock.now)
+    assert [each.to for each in outgoing.outbox] == [[NEW]]

@@ -11,13 +11,13 @@ from django.core import mail as outgoing
 from django.test import Client
 from django.urls import reverse
 
-from accounts import delivery, moving, passwords, people
+from accounts import delivery, mail, moving, passwords, people
 from accounts.models import Account, AuditEvent, Membership, Notice, User
 from enforcement import support
 from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in, sign_in_with_code
 from tests.enforcement.shell import run
 from tests.factories import PASSWORD, make_user
-from tests.journeys.clock import Clock
+from tests.journeys.clock import DAY, MS, Clock
 from tests.journeys.pages import Page
 
 pytestmark = pytest.mark.django_db
@@ -311,6 +311,61 @@ def test_what_was_asked_by_whoever_had_the_address_delays_no_reset(ada: User, cl
     heir = make_user(address)
     ask(address)
     assert Notice.objects.filter(user=heir, kind="password_reset").count() == 1
+
+
+def resets_of(person: User) -> int:
+    return Notice.objects.filter(user=person, kind="password_reset").count()
+
+
+@pytest.mark.parametrize("before", ["other mails", "resets of the day before"])
+def test_only_the_resets_of_a_day_make_the_next_one_wait_longer(
+    before: str, ada: User, clock: Clock
+) -> None:
+    for number in range(6):
+        if before == "other mails":
+            password = f"long password number {number}"
+            passwords.change_password(
+                user=User.objects.get(pk=ada.pk), password=password, now=clock.now
+            )
+        else:
+            ask(ada.email)
+        clock.forward(hours=1)
+    if before != "other mails":
+        clock.forward(days=1)
+    already = resets_of(ada)
+    for _ in range(2):
+        ask(ada.email)
+        clock.forward(minutes=2)
+    assert resets_of(ada) == already + 2
+
+
+def test_the_mail_to_choose_a_first_password_stands_in_no_reset_s_way(
+    ada: User, clock: Clock
+) -> None:
+    passwords.ask_to_choose(ada, now=clock.now)
+    assert passwords.ask_for_reset(email=ada.email, now=clock.now)
+    assert resets_of(ada) == 2
+
+
+def test_what_was_asked_for_unknown_addresses_is_forgotten_after_a_day(
+    ada: User, clock: Clock
+) -> None:
+    """Not a mail that is under way, nor those of people, nor one of another kind."""
+    asked_at = clock.now
+    ask(LATER)
+    mail.owe("alarm", to="ops@gatehouse.example", occasion="one", drop_at=asked_at, now=asked_at)
+    passwords.ask_for_reset(email=ada.email, now=asked_at)
+    passwords.forget_unknown(now=asked_at + DAY)
+    assert Notice.objects.count() == 3
+    while delivery.send_due(now=asked_at):
+        continue
+    passwords.forget_unknown(now=asked_at + DAY - MS)
+    assert Notice.objects.count() == 3
+    passwords.forget_unknown(now=asked_at + DAY)
+    assert set(Notice.objects.values_list("recipient", flat=True)) == {
+        ada.email,
+        "ops@gatehouse.example",
+    }
 
 
 def test_wrong_passwords_of_others_stop_no_reset(ada: User, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Role, User
 from tests.enforcement.kit import PAGE
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_user
 from tests.journeys.post import link_in, mails_to, run_jobs
 from tests.sso.kit import House, known_ada, signed_in_as
 
@@ -57,6 +57,15 @@ def test_a_link_that_was_mailed_before_opens_nothing(northwind: House) -> None:
     type(northwind.provider).objects.update(is_required=True)
     assert "no longer works" in choose(link).content.decode()
     assert not User.objects.get(pk=ada.pk).has_usable_password()
+
+
+def test_a_provider_that_does_not_know_the_person_shuts_no_door(
+    northwind: House, contoso: House
+) -> None:
+    ada_without_password(contoso, is_required=True)
+    bea = make_user("bea@northwind.example", password=None)
+    assert choose(link_in(asked_for(bea), "/password/reset/")).status_code == 302
+    assert User.objects.get(pk=bea.pk).check_password(PASSWORD)
 
 
 @pytest.mark.parametrize("door", ["an owner", "a password", "switched off"])
