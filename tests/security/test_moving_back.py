@@ -55,6 +55,31 @@ def test_it_comes_back_from_wherever_the_thief_moved_it_on_to(
     assert owner_of(account) == VICTIM
 
 
+def test_the_first_mailbox_has_the_last_word_whenever_it_speaks(
+    account: Account, clock: Clock
+) -> None:
+    """The thief brings the second move back before the victim has read anything."""
+    move_on(account, "another@bad.example", clock)
+    to_thief = Notice.objects.filter(kind="membership_moved", recipient=THIEF).latest("pk")
+    objections.act(to_thief, now=clock.now)
+    assert owner_of(account) == THIEF
+    objections.act(Notice.objects.get(kind="membership_moved", recipient=VICTIM), now=clock.now)
+    assert owner_of(account) == VICTIM
+
+
+def test_a_membership_that_comes_back_leaves_another_s_way_back_open(
+    account: Account, clock: Clock
+) -> None:
+    """The same thief moved one of a second person, later."""
+    second = make_account(owner=make_user("bea@northwind.example"))
+    move_on(second, "another@bad.example", clock)
+    objections.act(Notice.objects.get(kind="membership_moved", recipient=VICTIM), now=clock.now)
+    assert owner_of(second) == "another@bad.example"
+    theirs = Notice.objects.get(kind="membership_moved", recipient="bea@northwind.example")
+    objections.act(theirs, now=clock.now)
+    assert owner_of(second) == "bea@northwind.example"
+
+
 def test_what_is_back_already_is_moved_no_more(account: Account, clock: Clock) -> None:
     victim, second = User.objects.get(email=VICTIM), make_user()
     Membership.objects.create(account=account, user=second, role=Role.OWNER)

@@ -261,6 +261,22 @@ def test_a_link_works_once(enrolled: Enrolled, clock: Clock) -> None:
     assert User.objects.get(pk=person.pk).has_usable_password()
 
 
+def test_an_objection_uses_up_nobody_else_s_and_no_other_of_the_person(
+    enrolled: Enrolled, owner: User, clock: Clock
+) -> None:
+    other = enrol_app(owner, now=clock.now)
+    theirs = sign_in_with_code(other)
+    here = mailed("set_up_done", other.user)
+    made_codes(enrolled.user, now=clock.now)
+    object_to("codes_made", enrolled.user)
+    assert is_in(theirs)
+    assert has_codes(other.user)
+    for notice in (here, mailed("set_up_done", enrolled.user)):
+        assert browser().post(link(notice)).context["is_done"]
+    for person in (other.user, enrolled.user):
+        assert not devices.has_device(person)
+
+
 def test_looking_takes_nothing_away_and_tells_nothing(enrolled: Enrolled) -> None:
     page = browser().get(link(mailed("set_up_done", enrolled.user)))
     assert page.status_code == 200

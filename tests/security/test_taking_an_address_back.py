@@ -70,3 +70,40 @@ def test_the_mailbox_that_lost_an_address_again_cannot_sign_its_person_out(victi
 
     for notice in of_thief:
         assert objections.find(not_me_token(notice), now=START + 2 * LATER) is None
+
+
+@pytest.mark.proves("S44")
+def test_the_first_mailbox_has_the_last_word_whenever_it_speaks(victim: User) -> None:
+    """The thief brings the second change back before the victim has read anything."""
+    changed(victim, THIEF, now=START)
+    changed(victim, ELSEWHERE, now=START + LATER)
+    to_thief = Notice.objects.get(
+        kind="address_changed", recipient=THIEF, context__old_address=THIEF
+    )
+    objections.act(to_thief, now=START + 2 * LATER)
+    assert address_of(victim) == THIEF
+    to_victim = Notice.objects.get(kind="address_changed", recipient=VICTIM)
+    assert objections.find(not_me_token(to_victim), now=START + 2 * LATER) is not None
+    objections.act(to_victim, now=START + 3 * LATER)
+    assert address_of(victim) == VICTIM
+
+
+def test_taking_an_address_back_voids_no_mail_of_anybody_else(victim: User) -> None:
+    bystander = make_user("bea@northwind.example")
+    changed(victim, THIEF, now=START)
+    passwords.change_password(user=bystander, password="words of her own", now=START + LATER)
+    objections.act(
+        Notice.objects.get(kind="address_changed", recipient=VICTIM), now=START + 2 * LATER
+    )
+    theirs = Notice.objects.get(kind="password_changed", user=bystander)
+    assert objections.find(not_me_token(theirs), now=START + 2 * LATER) is not None
+
+
+@pytest.mark.proves("S11", "S15")
+def test_an_address_that_is_back_already_leaves_the_thief_no_weapon(victim: User) -> None:
+    changed(victim, THIEF, now=START)
+    User.objects.filter(pk=victim.pk).update(email=VICTIM)
+    objections.act(Notice.objects.get(kind="address_changed", recipient=VICTIM), now=START + LATER)
+    of_thief = Notice.objects.get(kind="address_changed", recipient=THIEF)
+    assert objections.find(not_me_token(of_thief), now=START + LATER) is None
+    assert address_of(victim) == VICTIM
