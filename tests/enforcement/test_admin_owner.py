@@ -187,6 +187,24 @@ def test_nobody_is_reminded_of_nothing(owner: User, ada: User, northwind: Accoun
     assert not AuditEvent.objects.filter(event="members_reminded").exists()
 
 
+def test_a_wish_of_a_period_that_ended_is_none_of_the_next(
+    owner: User, ada: User, northwind: Account, clock: Clock
+) -> None:
+    policies.switch_on(account=northwind, actor=owner, now=clock.now)
+    reminding.remind_now(account=northwind, actor=owner, now=clock.now)
+    policies.switch_off(account=northwind, actor=owner, now=clock.now)
+    with pytest.raises(reminding.NotNow, match="requires nothing now"):
+        reminding.remind_now(account=northwind, actor=owner, now=clock.now)
+    new = policies.switch_on(account=northwind, actor=owner, now=clock.now + MS)
+    carry_out(now=clock.now + MS)
+    assert reminders() == []
+    reminding.remind_now(account=northwind, actor=owner, now=clock.now + MS)
+    new.refresh_from_db()
+    assert new.reminder_asked_at == clock.now + MS
+    carry_out(now=clock.now + MS)
+    assert reminders() == [ada.email, owner.email]
+
+
 # Advise
 
 

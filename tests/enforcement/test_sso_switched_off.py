@@ -26,7 +26,7 @@ from tests.enforcement.kit import (
     sign_in,
     sign_in_through,
 )
-from tests.factories import make_identity, make_provider, make_user
+from tests.factories import make_account, make_identity, make_provider, make_user
 from tests.journeys.clock import Clock
 from tests.twofactor.people import enrol_app
 
@@ -157,6 +157,26 @@ def test_it_moves_with_the_membership(
     moving.move(user=ada, membership_id=mine.pk, email=work.email, now=clock.now + 2 * HOUR)
     assert due_at(ada) is None
     assert due_at(work) == clock.now + HOUR + DAY
+
+
+def test_a_membership_that_moves_leaves_what_both_have_elsewhere(
+    policy: Policy, northwind: Account, provider: Provider, ada: User, clock: Clock
+) -> None:
+    work = make_user("ada.lovelace@northwind.example")
+    southwind = make_account("southwind", members=(ada, work))
+    policies.switch_on(account=southwind, actor=None, now=clock.now)
+    theirs = provider_of(southwind, ada, now=clock.now)
+    make_identity(theirs, work, now=clock.now)
+    User.objects.filter(pk=work.pk).update(last_provider=theirs)
+    User.objects.filter(pk=ada.pk).update(last_provider=theirs)
+    switch_off(theirs, at=clock.now + HOUR)
+    given = list(Extension.objects.order_by("pk").values_list("user", "deadline"))
+    assert {key for key, _ in given} == {ada.pk, work.pk}
+    mine = Membership.objects.get(user=ada, account=northwind)
+    moving.move(user=ada, membership_id=mine.pk, email=work.email, now=clock.now + 2 * HOUR)
+    assert list(Extension.objects.order_by("pk").values_list("user", "deadline")) == given
+    for person in (ada, work):
+        assert policies_of(person).get(account=southwind).due_at == clock.now + HOUR + DAY
 
 
 def test_who_joined_late_through_sso_gets_the_same_day(
@@ -290,6 +310,53 @@ def test_they_are_reminded_before_it_and_swept_at_it(
     policies.switch_off(account=policy.account, actor=None, now=deadline)
     assert not is_in(client)
     assert not standing_for(User.objects.get(pk=ada.pk)).deadlines
+
+
+def test_each_is_told_of_the_own_later_deadline(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    """Both had theirs given within one sweep."""
+    clock.forward(hours=1)
+    switch_off(provider, at=clock.now)
+    clock.forward(seconds=10)
+    bea = make_user("bea@northwind.example")
+    Membership.objects.create(account=policy.account, user=bea, joined_at=policy.starts_at)
+    sign_in_through(bea, again := provider_of(policy.account, bea, now=clock.now))
+    switch_off(again, at=clock.now)
+    extensions.tell(now=clock.now)
+    for person in (ada, bea):
+        deadline = Extension.objects.get(user=person).deadline
+        notice = Notice.objects.get(kind="provider_off", user=person)
+        assert notice.context["deadline"] == deadline.isoformat()
+
+
+def test_an_open_period_s_later_deadline_is_kept_for_the_sweep_that_signs_out(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    sign_in_through(ada, provider)
+    clock.forward(hours=1)
+    switch_off(provider, at=clock.now)
+    extensions.close(now=clock.now + DAY)
+    logouts.end_overdue_sessions(now=clock.now + DAY)
+    assert told("signed_out") == [ada.email]
+
+
+def test_a_reminder_of_one_is_none_of_another(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    """A run that was killed between the two goes on with whoever is left."""
+    bea = make_user("bea@northwind.example")
+    Membership.objects.create(account=policy.account, user=bea, joined_at=clock.now)
+    make_identity(provider, bea, now=clock.now)
+    User.objects.filter(pk=bea.pk).update(last_provider=provider)
+    clock.forward(hours=1)
+    switch_off(provider, at=clock.now)
+    at = clock.now + DAY - HOUR
+    extensions.remind(now=at)
+    assert told("reminder_1h") == [ada.email, bea.email]
+    Notice.objects.filter(user=bea, kind="reminder_1h").delete()
+    extensions.remind(now=at)
+    assert told("reminder_1h") == [ada.email, bea.email]
 
 
 def test_who_has_another_later_deadline_is_met_at_that_one(
