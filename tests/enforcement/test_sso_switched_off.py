@@ -83,7 +83,14 @@ def test_who_was_exempt_gets_a_day_from_then_on(
 
 @pytest.mark.parametrize(
     "who",
-    ["enrolled", "came by password", "unknown to it", "deactivated", "staff"],
+    [
+        "enrolled",
+        "came by password",
+        "unknown to it",
+        "known to another",
+        "deactivated",
+        "staff",
+    ],
 )
 def test_nobody_else_gets_a_later_deadline(
     who: str, policy: Policy, provider: Provider, ada: User, clock: Clock
@@ -99,6 +106,9 @@ def test_nobody_else_gets_a_later_deadline(
         User.objects.filter(pk=ada.pk).update(**changes[who])
     if who == "unknown to it":
         Identity.objects.all().delete()
+    if who == "known to another":
+        Identity.objects.all().delete()
+        sign_in_through(ada, provider_of(make_account("southwind"), ada, now=clock.now))
     switch_off(provider, at=clock.now + HOUR)
     assert not Extension.objects.exists()
     assert due_at(ada) == policy.deadline
@@ -157,6 +167,17 @@ def test_it_moves_with_the_membership(
     moving.move(user=ada, membership_id=mine.pk, email=work.email, now=clock.now + 2 * HOUR)
     assert due_at(ada) is None
     assert due_at(work) == clock.now + HOUR + DAY
+
+
+def test_it_stays_where_another_membership_moves(
+    policy: Policy, northwind: Account, provider: Provider, ada: User, owner: User, clock: Clock
+) -> None:
+    switch_off(provider, at=clock.now + HOUR)
+    theirs = Membership.objects.get(user=owner, account=northwind)
+    work = make_user("olga@northwind.example")
+    moving.move(user=owner, membership_id=theirs.pk, email=work.email, now=clock.now + 2 * HOUR)
+    assert due_at(ada) == clock.now + HOUR + DAY
+    assert due_at(work) == policy.deadline
 
 
 def test_a_membership_that_moves_leaves_what_both_have_elsewhere(
@@ -328,6 +349,51 @@ def test_each_is_told_of_the_own_later_deadline(
         deadline = Extension.objects.get(user=person).deadline
         notice = Notice.objects.get(kind="provider_off", user=person)
         assert notice.context["deadline"] == deadline.isoformat()
+
+
+def test_of_two_accounts_each_tells_and_reminds_of_its_own(
+    policy: Policy, provider: Provider, ada: User, other: Account, clock: Clock
+) -> None:
+    """Whose providers went off at the same time."""
+    policies.switch_on(account=other, actor=None, now=clock.now)
+    theirs = provider_of(other, ada, now=clock.now)
+    clock.forward(hours=1)
+    for each in (provider, theirs):
+        User.objects.filter(pk=ada.pk).update(last_provider=each)
+        assert extensions.number_of(each, now=clock.now) == 1
+        switch_off(each, at=clock.now)
+    assert Extension.objects.count() == 2
+    extensions.tell(now=clock.now)
+    extensions.remind(now=clock.now + DAY - HOUR)
+    for kind in ("provider_off", "reminder_1h"):
+        found = Notice.objects.filter(kind=kind, user=ada).values_list("account_id", flat=True)
+        assert set(found) == {policy.account_id, other.pk}
+
+
+def test_the_stamps_of_other_providers_people_stay_as_they_were(
+    provider: Provider, ada: User, other: Account, clock: Clock
+) -> None:
+    theirs = provider_of(other, ada, now=clock.now)
+    extensions.keep_sessions(theirs)
+    User.objects.filter(pk=ada.pk).update(stamp="another")
+    extensions.keep_sessions(provider)
+    assert Identity.objects.get(provider=theirs).stamp_at_end == ada.stamp
+    assert Identity.objects.get(provider=provider).stamp_at_end == "another"
+
+
+def test_a_later_deadline_of_a_period_that_ended_is_none_in_the_next(
+    policy: Policy, provider: Provider, ada: User, clock: Clock
+) -> None:
+    clock.forward(hours=1)
+    switch_off(provider, at=clock.now)
+    policies.switch_off(account=policy.account, actor=None, now=clock.now)
+    deadline = clock.now + DAY
+    clock.forward(hours=13)
+    policies.switch_on(account=policy.account, actor=None, now=clock.now)
+    extensions.tell(now=clock.now)
+    extensions.remind(now=deadline - HOUR)
+    assert [told("provider_off"), told("reminder_1h")] == [[], []]
+    assert list(extensions.over(now=deadline)) == []
 
 
 def test_an_open_period_s_later_deadline_is_kept_for_the_sweep_that_signs_out(
