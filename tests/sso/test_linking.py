@@ -13,10 +13,17 @@ from django.utils import timezone
 from accounts import invitations, memberships, moving, objections, passwords, sso_linking
 from accounts.audit import Event
 from accounts.models import AuditEvent, Identity, Membership, Notice, Role, User
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_identity, make_user
 from tests.journeys.post import link_in, run_jobs, the_mail
 from tests.meanwhile import before_the_lock
-from tests.sso.kit import House, is_signed_in, refusals, signed_in_as
+from tests.sso.kit import (
+    House,
+    check_refused,
+    is_signed_in,
+    known_ada,
+    refusals,
+    signed_in_as,
+)
 from tests.twofactor.people import enrol_app
 
 pytestmark = [pytest.mark.django_db, pytest.mark.proves("S50")]
@@ -260,3 +267,65 @@ def test_whose_address_changed_meanwhile_is_not_linked_by_the_old_one(northwind:
     User.objects.filter(pk=ada.pk).update(email="ada@home.example")
     assert not sso_linking.link(northwind.provider, ada, "ada-1", now=now)
     assert not Identity.objects.exists()
+
+
+# Beside another person, another account, another provider.
+
+
+def test_who_is_known_to_another_provider_is_linked_to_this_one_too(
+    northwind: House, contoso: House
+) -> None:
+    ada = member(northwind)
+    make_identity(contoso.provider, ada, now=timezone.now())
+    northwind.client.post(link_page(northwind), {"password": PASSWORD})
+    assert signed_in_as(northwind.client) == ada.email
+    assert Identity.objects.filter(user=ada, provider=northwind.provider).exists()
+
+
+def test_who_is_linked_already_stands_in_no_other_person_s_way(northwind: House) -> None:
+    make_identity(northwind.provider, make_user("bea@northwind.example"), now=timezone.now())
+    ada = member(northwind)
+    northwind.client.post(link_page(northwind), {"password": PASSWORD})
+    assert signed_in_as(northwind.client) == ada.email
+
+
+def test_taking_a_link_back_leaves_everybody_else_theirs(northwind: House, contoso: House) -> None:
+    ada, bea = member(northwind), make_user("bea@northwind.example")
+    for provider, person in ((northwind.provider, bea), (contoso.provider, ada)):
+        make_identity(provider, person, now=timezone.now())
+    northwind.client.post(link_page(northwind), {"password": PASSWORD})
+    objections.act(Notice.objects.get(kind="identity_linked"), now=timezone.now())
+    left = Identity.objects.values_list("provider", "user")
+    assert set(left) == {(northwind.provider.pk, bea.pk), (contoso.provider.pk, ada.pk)}
+
+
+def test_a_membership_elsewhere_links_nobody_who_was_removed_here(
+    northwind: House, contoso: House
+) -> None:
+    enrolled = enrol_app(member(northwind), now=timezone.now())
+    Membership.objects.create(account=contoso.account, user=enrolled.user)
+    northwind.client.post(link_page(northwind), {"password": PASSWORD})
+    Membership.objects.filter(user=enrolled.user, account=northwind.account).delete()
+    code = pyotp.TOTP(enrolled.secret).at(timezone.now())
+    northwind.client.post("/login/verify/", {"code": code})
+    assert signed_in_as(northwind.client) == enrolled.user.email
+    assert not Identity.objects.exists()
+    assert "sso" not in northwind.client.session
+
+
+def test_a_membership_elsewhere_lets_nobody_in_who_is_known_here(
+    northwind: House, contoso: House
+) -> None:
+    ada = known_ada(northwind)
+    Membership.objects.filter(user=ada).update(account=contoso.account)
+    check_refused(northwind.come_back(), northwind.client, code="not_member")
+
+
+def test_who_has_left_another_account_is_new_to_this_one(northwind: House, contoso: House) -> None:
+    ada = make_user(northwind.idp.person["email"])
+    Membership.objects.create(account=contoso.account, user=ada)
+    goes(contoso, ada, how="leaves")
+    northwind.provider.allow_creation = True
+    northwind.provider.save()
+    northwind.client.post(link_page(northwind), {"password": PASSWORD})
+    assert Membership.objects.get(user=ada).account == northwind.account
