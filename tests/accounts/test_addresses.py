@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from accounts import addresses, delivery, keys, letters, objections, passwords, sessions
 from accounts.addresses import NotChangeable
-from accounts.models import AuditEvent, EndReason, Notice, User
+from accounts.models import Account, AuditEvent, EndReason, Membership, Notice, User
 from enforcement import passes, policies
 from enforcement.standing import standing_for
 from tests.enforcement.kit import (
@@ -88,6 +88,8 @@ def test_the_new_mailbox_alone_confirms_where_a_factor_was_given(
     assert (found.email, found.ended_reason) == (NEW, EndReason.ADDRESS)
     assert found.mailbox_nonce != person.mailbox_nonce
     assert told_of("address_changed") == {NEW, "ada@home.example"}
+    for notice in Notice.objects.filter(kind="address_changed"):
+        assert not notice.context["by_support"]
     row = AuditEvent.objects.get(event="email_changed")
     assert "example" not in f"{row.before}{row.after}"
 
@@ -199,13 +201,25 @@ def test_the_link_in_another_person_s_browser_is_refused(
 def test_a_taken_address_is_told_to_nobody(
     verified: Client, person: User, owner: User, clock: Clock
 ) -> None:
-    taken = ask(verified, owner.email)
-    free = ask(verified, NEW)
+    answers = []
+    for email, mailed in ((owner.email, set()), (NEW, {NEW})):
+        answers.append(ask(verified, email))
+        outgoing.outbox.clear()
+        # Before a newer change voids it.
+        while delivery.send_due(now=clock.now):
+            continue
+        assert {each.to[0] for each in outgoing.outbox} - {person.email} == mailed
+    taken, free = answers
     assert (taken.status_code, taken["Location"]) == (free.status_code, free["Location"])
-    outgoing.outbox.clear()
-    while delivery.send_due(now=clock.now):
-        continue
-    assert owner.email not in {address for each in outgoing.outbox for address in each.to}
+
+
+def test_the_mailbox_of_a_sign_in_is_asked_where_one_membership_moves_to_it(
+    northwind: Account, ada: User, clock: Clock
+) -> None:
+    work, mine = make_user("ada@work.example"), Membership.objects.get(user=ada)
+    addresses.ask(user=ada, email=work.email, needs_both=False, membership=mine, now=clock.now)
+    delivery.send_due(now=clock.now)
+    assert [each.to[0] for each in outgoing.outbox] == [work.email]
 
 
 def test_an_address_taken_meanwhile_is_refused(verified: Client, person: User) -> None:

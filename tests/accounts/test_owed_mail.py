@@ -157,3 +157,10 @@ def test_an_old_address_that_takes_a_mail_says_nothing_of_the_new_one_either(
     delivery.send_due(now=now)
     assert Notice.objects.get().state == Notice.State.SENT
     assert (User.objects.get(pk=ada.pk).mail_failed_at == now) is has_moved
+
+
+def test_a_mail_of_a_kind_that_is_no_more_is_dropped(ada: User, now: datetime) -> None:
+    owe("one", to=ada, now=now)
+    Notice.objects.update(kind="of_an_older_version")
+    assert delivery.send_due(now=now) == 1
+    assert Notice.objects.get().state == Notice.State.DROPPED

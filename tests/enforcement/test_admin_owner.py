@@ -170,6 +170,19 @@ def test_a_second_reminder_waits_for_an_hour(
     assert (refused in words) is not is_sent
 
 
+def test_the_page_says_until_when_a_second_reminder_waits(
+    owner: User, northwind: Account, clock: Clock
+) -> None:
+    assert reminding.again_at(None, now=clock.now) is None
+    policy = policies.switch_on(account=northwind, actor=owner, now=clock.now)
+    assert reminding.again_at(policy, now=clock.now) is None
+    reminding.remind_now(account=northwind, actor=owner, now=clock.now)
+    policy.refresh_from_db()
+    again = clock.now + HOUR
+    assert reminding.again_at(policy, now=again - MS) == again
+    assert reminding.again_at(policy, now=again) is None
+
+
 def test_who_sets_up_before_the_mail_goes_out_is_not_reminded(
     owner: User, ada: User, northwind: Account, clock: Clock
 ) -> None:

@@ -268,6 +268,7 @@ def test_support_gives_another_address_and_all_are_told(
         ("address_changed", "ada@new.example"),
         ("address_changed_owners", owner.email),
     ]
+    assert all(each.context["by_support"] for each in told[:2])
     row = AuditEvent.objects.get(event="email_changed")
     assert (row.actor_id == ada.pk, row.subject_id) == (False, ada.pk)
     assert NEW["reason"] in str(row.after)
