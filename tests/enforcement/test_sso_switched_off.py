@@ -169,6 +169,22 @@ def test_it_moves_with_the_membership(
     assert due_at(work) == clock.now + HOUR + DAY
 
 
+def test_it_moves_to_who_forfeited_one_by_leaving(
+    policy: Policy, northwind: Account, provider: Provider, ada: User, owner: User, clock: Clock
+) -> None:
+    work = make_user("ada.lovelace@northwind.example")
+    left = Membership.objects.create(account=northwind, user=work, joined_at=policy.starts_at)
+    make_identity(provider, work, now=clock.now)
+    User.objects.filter(pk=work.pk).update(last_provider=provider)
+    switch_off(provider, at=clock.now + HOUR)
+    assert Extension.objects.count() == 2
+    memberships.remove(membership=left, actor=owner, now=clock.now + 2 * HOUR)
+    mine = Membership.objects.get(user=ada, account=northwind)
+    moving.move(user=ada, membership_id=mine.pk, email=work.email, now=clock.now + 3 * HOUR)
+    assert [found.user for found in Extension.objects.all()] == [work]
+    assert due_at(work) == clock.now + HOUR + DAY
+
+
 def test_it_stays_where_another_membership_moves(
     policy: Policy, northwind: Account, provider: Provider, ada: User, owner: User, clock: Clock
 ) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import objections
 from accounts.models import Account, AuditEvent, Membership, Notice, User
 from enforcement import admin_desk, passes, policies, sentence
+from enforcement.models import PassRequest
 from tests.enforcement.desk import owner_browser, person_page, root_browser, support_browser
 from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in
 from tests.enforcement.shell import run_json
@@ -269,6 +270,7 @@ def test_support_gives_another_address_and_all_are_told(
         ("address_changed_owners", owner.email),
     ]
     assert all(each.context["by_support"] for each in told[:2])
+    assert {each.context["new_address"] for each in told} == {"ada@new.example"}
     row = AuditEvent.objects.get(event="email_changed")
     assert (row.actor_id == ada.pk, row.subject_id) == (False, ada.pk)
     assert NEW["reason"] in str(row.after)
@@ -333,3 +335,14 @@ def test_a_second_click_on_reset_is_written_and_mailed_once(
         clock.forward(seconds=1)
     assert AuditEvent.objects.filter(event="two_factor_reset").count() == 1
     assert Notice.objects.filter(kind="reset").count() == 1
+
+
+def test_a_reset_answers_its_own_person_s_wish_for_a_pass(northwind: Account, clock: Clock) -> None:
+    dora, other = enrolled_person().user, enrolled_person().user
+    for person in (dora, other):
+        Membership.objects.create(account=northwind, user=person, joined_at=clock.now)
+    policies.switch_on(account=northwind, actor=None, now=clock.now)
+    for person in (dora, other):
+        passes.ask_for_pass(user=person, message="", now=clock.now)
+    support_browser().post(person_page(dora, "reset"), {"reason": "lost"})
+    assert PassRequest.objects.get(closed_at=None).user == other
