@@ -10,9 +10,18 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import invitations, memberships, moving, objections, passwords, sso_linking
+from accounts import (
+    invitations,
+    memberships,
+    moving,
+    objections,
+    passwords,
+    sso_admission,
+    sso_linking,
+)
 from accounts.audit import Event
-from accounts.models import AuditEvent, Identity, Membership, Notice, Role, User
+from accounts.claims import Claims, Refused
+from accounts.models import AuditEvent, Identity, Membership, Notice, Provider, Role, User
 from tests.factories import PASSWORD, make_identity, make_user
 from tests.journeys.post import link_in, run_jobs, the_mail
 from tests.meanwhile import before_the_lock
@@ -144,6 +153,21 @@ def test_who_was_removed_meanwhile_links_nothing(northwind: House) -> None:
     Membership.objects.filter(user=ada).delete()
     assert northwind.client.post(page, {"password": PASSWORD}).status_code == 403
     assert refusals() == ["not_invited"]
+
+
+def test_a_provider_that_was_switched_off_meanwhile_links_nobody(northwind: House) -> None:
+    ada = member(northwind)
+    page = link_page(northwind)
+    Provider.objects.update(off_at=timezone.now())
+    assert northwind.client.post(page, {"password": PASSWORD}).status_code == 403
+    assert refusals() == ["provider_off"]
+    assert not Identity.objects.exists()
+    claims = Claims(subject="ada-1", email=ada.email, email_verified=True)
+    ended = Provider.objects.get()
+    with pytest.raises(Refused, match="no longer signs anybody in"):
+        sso_admission.admission(ended, claims, now=timezone.now())
+    with pytest.raises(Refused, match="no longer signs anybody in"):
+        sso_admission.still_live(ended)
 
 
 def test_who_was_removed_at_the_code_page_comes_in_by_password_alone(northwind: House) -> None:
