@@ -304,7 +304,7 @@ def test_no_foreign_and_no_private_mail_is_sent_again(
     for found in (foreign, private):
         answer = press(owner_browser(owner), northwind, "send_again", found.pk)
         assert answer.status_code == 404
-    assert "Password reset" not in said(owner_browser(owner), northwind)
+    assert "Link to choose a password" not in said(owner_browser(owner), northwind)
     assert Notice.objects.filter(state=Notice.State.FAILED).count() == 2
 
 
