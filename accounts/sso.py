@@ -264,7 +264,8 @@ def refuse(
     person = request.user if isinstance(request.user, User) else None
     after = {"reason": refused.code, "provider": provider.slug}
     audit.record(Event.SSO_REFUSED, actor=person, account=provider.account, after=after, now=now)
-    context = {"provider": provider, "text": refused.message}
+    is_in = person is not None and getattr(request, "ended", None) is None
+    context = {"provider": provider, "text": refused.message, "is_in": is_in}
     return render(request, "accounts/sso_refused.html", context, status=403)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import oidc, providers, sso_attempts
 from accounts.audit import Event
 from accounts.models import AuditEvent, Provider, SSOAttempt, User
-from tests.factories import make_user
+from tests.factories import PASSWORD, make_user
 from tests.services.idp import Idp
 from tests.sso.kit import House, check_refused, is_signed_in, known_ada, refusals, signed_in_as
 
@@ -247,3 +247,13 @@ def test_the_idp_plays_by_the_rules(northwind: House) -> None:
     northwind.provider.seal_client_secret("another")
     northwind.provider.save()
     check_refused(northwind.come_back(), northwind.client, code="code_code")
+
+
+def test_who_is_signed_in_is_told_that_the_session_goes_on(northwind: House) -> None:
+    person = known_ada(northwind)
+    northwind.client.post("/login/", {"email": person.email, "password": PASSWORD})
+    assert is_signed_in(northwind.client)
+    page = northwind.come_back(state="").content.decode()
+    assert "Not signed in" not in page
+    assert "you stay signed in as before" in page
+    assert 'href="/login/"' not in page
