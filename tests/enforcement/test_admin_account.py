@@ -118,7 +118,7 @@ def test_the_page_tells_whom_no_mail_reached(
     )
     words = text_of(client.get(account_page(northwind)))
     assert "0 sent, 1 waiting, 1 failed" in words
-    assert "ada@northwind.example Requirement must act SMTPRecipientsRefused 550" in words
+    assert "ada@northwind.example Requirement: please set up SMTPRecipientsRefused 550" in words
     delivery.send_due(now=clock.now)
     assert "1 sent, 0 waiting, 1 failed" in text_of(client.get(account_page(northwind)))
 

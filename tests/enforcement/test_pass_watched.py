@@ -136,7 +136,7 @@ def test_without_a_mail_server_it_is_granted_and_the_mail_tried_again(
     assert mailed_within_a_minute(clock) == []
     assert granted.is_running(now=clock.now)
     page = owner_browser(owner).get("/admin/accounts/notice/").content.decode()
-    (row,) = re.findall(r"<tr>(?:(?!</tr>).)*Pass granted owners.*?</tr>", page, re.S)
+    (row,) = re.findall(r"<tr>(?:(?!</tr>).)*Pass granted \(to owners\).*?</tr>", page, re.S)
     assert "waiting" in row
     assert "ConnectionRefusedError" in row
     settings.EMAIL_BACKEND = works

@@ -58,7 +58,7 @@ def at_work(address: str = WORK) -> Browser:
     run_jobs()
     (mail,) = [one for one in mails_to(address) if "/password/reset/" in str(one.body)]
     browser = Browser(address, password=NEW_PASSWORD)
-    browser.open(link_in(mail, "/password/reset/"))
+    browser.open(link_in(mail, r"/password/reset/\w"))
     browser.submit(browser.page.path, new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
     return browser
 

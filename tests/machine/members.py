@@ -143,6 +143,6 @@ class Members(Stage):
         (mail,) = [one for one in mails_to(address) if RESET in str(one.body)]
         made = Someone.of(User.objects.get(email=address), password=NEW_PASSWORD)
         browser = made.browsers[0]
-        browser.open(link_in(mail, RESET))
+        browser.open(link_in(mail, rf"{RESET}\w"))
         browser.submit(browser.page.path, new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
         return made
