@@ -1,4 +1,4 @@
-"""Changing and resetting a password: a reset never signs in, and its link is good once."""
+"""Resetting a password: a reset never signs in, and its link is good once."""
 
 import re
 from collections.abc import Callable
@@ -9,12 +9,11 @@ import pytest
 from django.conf import settings
 from django.core import mail as outgoing
 from django.test import Client
-from django.urls import reverse
 
 from accounts import delivery, mail, moving, passwords, people
 from accounts.models import Account, AuditEvent, Membership, Notice, User
 from enforcement import support
-from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in, sign_in_with_code
+from tests.enforcement.kit import browser, enrolled_person, is_in, sign_in
 from tests.enforcement.shell import run
 from tests.factories import PASSWORD, make_user
 from tests.journeys.clock import DAY, MS, Clock
@@ -23,7 +22,6 @@ from tests.journeys.pages import Page
 pytestmark = pytest.mark.django_db
 
 NEW = "quite another password"
-NOT_DONE = "Nothing was done yet. Confirm that it is you, then press the button again."
 
 
 def ask(email: str, client: Client | None = None) -> Any:
@@ -373,52 +371,3 @@ def test_wrong_passwords_of_others_stop_no_reset(ada: User, clock: Clock) -> Non
         browser().post("/login/", {"email": ada.email, "password": "wrong"})
     assert ask(ada.email).status_code == 302
     assert Notice.objects.filter(user=ada, kind="password_reset").exists()
-
-
-# Changing.
-
-
-def change(client: Client, old: str = PASSWORD, new: str = NEW) -> Any:
-    form = {"old_password": old, "new_password1": new, "new_password2": new}
-    return client.post("/settings/password/", form)
-
-
-@pytest.mark.proves("S33")
-def test_a_change_keeps_this_browser_and_ends_the_others(ada: User, clock: Clock) -> None:
-    here, there = sign_in(ada), sign_in(ada)
-    key = here.session.session_key
-    assert change(here)["Location"] == "/settings/password/"
-    assert is_in(here)
-    assert here.session.session_key != key
-    assert not is_in(there)
-    assert AuditEvent.objects.filter(event="password_changed", actor_id=ada.pk).count() == 1
-
-
-def test_a_verified_browser_stays_verified(clock: Clock) -> None:
-    enrolled = enrolled_person()
-    here, there = sign_in_with_code(enrolled), browser()
-    there.cookies["gatehouse_session"] = here.cookies["gatehouse_session"].value
-    change(here)
-    assert is_in(here)
-    assert not is_in(there)
-
-
-def test_a_change_needs_the_old_password(ada: User, clock: Clock) -> None:
-    client = sign_in(ada)
-    page = change(client, old="wrong")
-    assert page.context["form"].errors["old_password"]
-    assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
-    assert is_in(client)
-
-
-@pytest.mark.proves("B105")
-def test_a_change_needs_proof_of_the_last_ten_minutes(ada: User, clock: Clock) -> None:
-    client = sign_in(ada)
-    clock.forward(minutes=10)
-    answer = change(client)
-    assert answer["Location"] == "/reauthenticate/?next=%2Fsettings%2Fpassword%2F"
-    assert NOT_DONE in client.get(answer["Location"]).content.decode()
-    assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
-    got = client.get(reverse("settings_password"))
-    assert got["Location"] == "/reauthenticate/?next=%2Fsettings%2Fpassword%2F"
-    assert NOT_DONE not in client.get(got["Location"]).content.decode()
